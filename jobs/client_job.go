@@ -1,0 +1,220 @@
+package jobs
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+)
+
+// CreateJob makes a job (contract 2.2). All faults of the spec are in one *ValidationError; nothing is stored then.
+func (c *Client) CreateJob(ctx context.Context, spec JobSpec) (*Job, error) {
+	return c.create(ctx, spec, nil)
+}
+
+func (c *Client) create(ctx context.Context, spec JobSpec, ensured map[string]string) (*Job, error) {
+	at := now()
+	j, err := c.newJob(ctx, spec, at)
+	if err != nil {
+		return nil, err
+	}
+	j.Ensured = ensured
+	j.NextRunAt = j.nextRun(at)
+	if err := c.insert(ctx, at, j, spec.Slug); err != nil {
+		return nil, err
+	}
+	return c.service.store.Job(ctx, j.Tenant, JobRef{ID: j.ID})
+}
+
+// CheckJob reports what CreateJob would refuse of the spec, and stores nothing.
+func (c *Client) CheckJob(ctx context.Context, spec JobSpec) error {
+	_, err := c.newJob(ctx, spec, now())
+	return err
+}
+
+// newJob makes a job of a spec without storing it.
+func (c *Client) newJob(ctx context.Context, spec JobSpec, at time.Time) (*Job, error) {
+	if err := c.mayCreate(spec.OwnerID); err != nil {
+		return nil, err
+	}
+	owner := spec.OwnerID
+	if owner == "" {
+		owner = c.principal.User
+	}
+	j := &Job{
+		ID: NewID(), Tenant: c.principal.Tenant, OwnerID: owner, Enabled: !spec.Disabled, Revision: 1,
+		CreatedAt: at, UpdatedAt: at, DefnUpdatedAt: at,
+	}
+	return j, c.build(ctx, j, spec, at)
+}
+
+// Can is nil if the principal has a permission on the job: else ErrNotFound or ErrForbidden, as every use case would say.
+func (c *Client) Can(ctx context.Context, ref JobRef, perm Permission) error {
+	_, err := c.permitted(ctx, ref, perm)
+	return err
+}
+
+// MayCreateJobs reports whether the principal may create jobs at all.
+func (c *Client) MayCreateJobs() bool {
+	return !c.principal.ReadOnly && (c.principal.Superuser || c.principal.Rights.CreateJobs)
+}
+
+func (c *Client) mayCreate(owner PrincipalID) error {
+	if err := c.identified(); err != nil {
+		return err
+	}
+	if err := c.writes(); err != nil {
+		return err
+	}
+	if !c.MayCreateJobs() {
+		return Forbidden("jobs:create is not allowed")
+	}
+	if owner != "" && !c.principal.mayOwn(owner) {
+		return Forbidden("you may not own jobs for %q", owner)
+	}
+	return nil
+}
+
+// insert stores a new job. Without a slug of the caller's the first free one of name, name-2, name-3 ... is taken.
+func (c *Client) insert(ctx context.Context, at time.Time, j *Job, slug string) error {
+	if slug != "" {
+		j.Slug = slug
+		return c.service.store.InsertJob(ctx, at, j)
+	}
+	base := slugBase(j.Name)
+	for n := 1; ; n++ {
+		j.Slug = NumberedSlug(base, n)
+		err := c.service.store.InsertJob(ctx, at, j)
+		var conflict *ConflictError
+		if !errors.As(err, &conflict) || conflict.Data["slug"] == nil || n == MaxJobsPerTenant {
+			return err
+		}
+	}
+}
+
+// slugBase is the slug of a name; a name without letters and digits that a slug can hold is called "job".
+func slugBase(name string) string {
+	if s := Slugify(name); s != "" {
+		return s
+	}
+	return "job"
+}
+
+// Job reads a job that the principal may read.
+func (c *Client) Job(ctx context.Context, ref JobRef) (*Job, error) { return c.readable(ctx, ref) }
+
+// Jobs lists the jobs that the principal may read. Tenant and ReadableBy of the query are set here.
+func (c *Client) Jobs(ctx context.Context, q JobQuery) (Page[*Job], error) {
+	if err := c.identified(); err != nil {
+		return Page[*Job]{}, err
+	}
+	if err := checkSort(q.Sort, JobSortFields); err != nil {
+		return Page[*Job]{}, err
+	}
+	q.Tenant, q.ReadableBy = c.principal.Tenant, nil
+	if !c.principal.Superuser {
+		q.ReadableBy = c.principal.names()
+	}
+	return c.service.store.Jobs(ctx, q)
+}
+
+func checkSort(keys []SortKey, known []string) error {
+	var f Faults
+	for _, k := range keys {
+		if !slices.Contains(known, k.Field) {
+			f.Add("sort", "cannot sort by %q; one of %s", k.Field, strings.Join(known, ", "))
+		}
+	}
+	return f.Err()
+}
+
+// UpdateJob changes a job partially (contract 2.4). A patch that changes nothing is no change. ErrPrecondition if the job is not the
+// expected one.
+func (c *Client) UpdateJob(ctx context.Context, ref JobRef, patch JobPatch, expect Precondition) (*Job, error) {
+	return c.change(ctx, ref, expect, func(j *Job, at time.Time) error { return c.applyPatch(ctx, j, patch, at) })
+}
+
+// DeleteJob removes a job with all that belongs to it (contract 2.5). With force its live runs are cancelled first.
+func (c *Client) DeleteJob(ctx context.Context, ref JobRef, force bool, expect Precondition) error {
+	j, err := c.permitted(ctx, ref, PermissionDelete)
+	if err != nil {
+		return err
+	}
+	if expect.Revision != 0 && expect.Revision != j.Revision {
+		return ErrPrecondition
+	}
+	return c.service.store.DeleteJob(ctx, now(), j.Tenant, j.ID, expect.Revision, force)
+}
+
+// changeTries bounds how often a change is done anew because somebody else changed the job in between.
+const changeTries = 10
+
+// change reads a job, lets f change it, and stores it as the next revision if nobody else did so in between (T8); else it starts anew
+// from what is stored then. Checks come in the order of the contract: 404, 403, 400, 412.
+func (c *Client) change(ctx context.Context, ref JobRef, expect Precondition, f func(j *Job, at time.Time) error) (*Job, error) {
+	for range changeTries {
+		j, err := c.permitted(ctx, ref, PermissionEdit)
+		if err != nil {
+			return nil, err
+		}
+		base := j.Revision
+		before, err := fingerprint(j)
+		if err != nil {
+			return nil, err
+		}
+		// The next change is later than the last one, so that UpdatedAt tells two versions apart.
+		at := now()
+		if !at.After(j.UpdatedAt) {
+			at = j.UpdatedAt.Add(time.Millisecond)
+		}
+		j.Actions = slices.Clone(j.Actions)
+		if err := f(j, at); err != nil {
+			return nil, err
+		}
+		if expect.Revision != 0 && expect.Revision != base {
+			return nil, ErrPrecondition
+		}
+		after, err := fingerprint(j)
+		if err != nil {
+			return nil, err
+		}
+		if bytes.Equal(before, after) {
+			return j, nil
+		}
+		j.Revision, j.UpdatedAt, j.DefnUpdatedAt = base+1, at, at
+		err = c.service.store.SaveJob(ctx, at, j, base)
+		if errors.Is(err, ErrPrecondition) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		return c.service.store.Job(ctx, j.Tenant, JobRef{ID: j.ID})
+	}
+	return nil, &UnavailableError{Reason: "the job is being changed by others all the time"}
+}
+
+// fingerprint holds everything that a change can change.
+func fingerprint(j *Job) ([]byte, error) {
+	return json.Marshal(struct {
+		Definition Definition
+		Slug       string
+		Enabled    bool
+		Next       time.Time
+	}{j.Definition, j.Slug, j.Enabled, j.NextRunAt})
+}
+
+// nextRun is the fire after that moment, if the job fires at all.
+func (j *Job) nextRun(after time.Time) time.Time {
+	if !j.Enabled || j.IsDraft() || j.Schedule.IsZero() {
+		return time.Time{}
+	}
+	next, ok := j.EffectiveSchedule().Next(after)
+	if !ok {
+		return time.Time{}
+	}
+	return next
+}

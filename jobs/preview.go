@@ -1,0 +1,156 @@
+package jobs
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+)
+
+// PreviewRequest asks what an action would do (contract 6.8).
+type PreviewRequest struct {
+	// Params as in a run.
+	Params json.RawMessage
+	// Data is merged over the stored settings for this preview only; nil previews what is stored. It needs job:edit.
+	Data json.RawMessage
+}
+
+// Preview is what an action would do. Nothing was done.
+type Preview struct {
+	// Error is why the driver could not tell; empty if it could.
+	Error    string
+	Warnings []string
+	// Output is what the driver documents; nil with an error.
+	Output any
+	// Condition is the evaluation of the run conditions; nil if the action has none.
+	Condition *ConditionResult
+}
+
+// PreviewAction computes what an action would do and does not do it. Conditions are evaluated and reported, never obeyed. What exists
+// only in a run (previous, actions, driver) is unknown here.
+func (c *Client) PreviewAction(ctx context.Context, ref JobRef, id ActionID, r PreviewRequest) (*Preview, error) {
+	j, err := c.readable(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	a, _, ok := j.Action(id)
+	if !ok {
+		return nil, NotFound("action")
+	}
+	perm := PermissionRun
+	if r.Data != nil {
+		perm = PermissionEdit
+	}
+	if err := c.principal.check(j, perm); err != nil {
+		return nil, err
+	}
+	driver, previewer, err := c.previewer(a.Type)
+	if err != nil {
+		return nil, err
+	}
+	params, err := c.previewParams(j, r.Params)
+	if err != nil {
+		return nil, err
+	}
+	settings := changedSettings{data: a.Data, secrets: a.Secrets}
+	if r.Data != nil {
+		settings, err = c.service.change(ctx, settingsChange{
+			kind: DriverAction, driver: a.Type, ref: j.secretRef(actionField(a.ID)), data: r.Data,
+			patch: true, old: a.Data, secrets: a.Secrets,
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return c.preview(ctx, j, a, driver, previewer, settings, params)
+}
+
+func (c *Client) previewer(action string) (Driver, Previewer, error) {
+	d, ok := c.service.drivers.Driver(DriverAction, action)
+	if !ok {
+		return nil, nil, Invalid("type", "is not an action driver of this system: %q", action)
+	}
+	p, ok := d.(Previewer)
+	if !ok || !d.Info().Preview {
+		return nil, nil, Invalid("type", "is an action driver without preview: %q", action)
+	}
+	return d, p, nil
+}
+
+func (c *Client) previewParams(j *Job, params json.RawMessage) (json.RawMessage, error) {
+	if len(params) == 0 {
+		params = json.RawMessage("{}")
+	}
+	var f Faults
+	if len(params) > MaxParamsBytes {
+		f.Add("params", "has %d bytes; at most %d", len(params), MaxParamsBytes)
+		return nil, f.Err()
+	}
+	if err := f.Merge("params", c.service.checkParams(j.Type, params)); err != nil {
+		return nil, err
+	}
+	return params, f.Err()
+}
+
+func (c *Client) preview(
+	ctx context.Context, j *Job, a *Action, d Driver, p Previewer, settings changedSettings, params json.RawMessage,
+) (*Preview, error) {
+	at := now()
+	values, err := previewValues(j, params, at)
+	if err != nil {
+		return nil, err
+	}
+	out := &Preview{}
+	if a.Condition != nil {
+		result := a.Condition.Evaluate(values)
+		out.Condition, out.Warnings = &result, result.Warnings
+	}
+	zone := zoneOf(j.Schedule.Timezone)
+	place := j.secretRef(actionField(a.ID))
+	place.Target = TargetOf(d, settings.data)
+	data, plain, err := OpenSettings(ctx, c.service.vault, place, settings.data, settings.secrets)
+	redact := NewRedactor(plain...)
+	if err == nil {
+		data, err = ExpandData(data, values, at, zone)
+	}
+	if err != nil {
+		out.Error = redact.String(err.Error())
+		return out, nil
+	}
+	output, err := p.Preview(ctx, &Task{
+		Tenant: j.Tenant, JobID: j.ID, JobName: j.Name, RunID: RunID(NewUUID()), ActionID: a.ID, OwnerID: j.OwnerID,
+		Trigger: TriggerManual, Data: data, Params: params, Attempt: 1, RunStatus: RunSuccess, StartedAt: at, Location: zone,
+		Log: c.service.options.Logger, Progress: func(float64, string) {},
+	})
+	if err != nil {
+		out.Error = redact.String(err.Error())
+		return out, nil
+	}
+	encoded, err := json.Marshal(output)
+	if err != nil {
+		return nil, err
+	}
+	value, err := decodeJSON(encoded)
+	if err != nil {
+		return nil, err
+	}
+	out.Output = redact.Value(value)
+	return out, nil
+}
+
+// previewValues is the run context as far as it exists outside a run.
+func previewValues(j *Job, params json.RawMessage, at time.Time) (*RunContext, error) {
+	values := NewRunContext()
+	if err := SetJobValues(values, j.ID, &j.Definition); err != nil {
+		return nil, err
+	}
+	if err := SetRunValues(values, TriggerManual, at, params); err != nil {
+		return nil, err
+	}
+	if err := values.Set("run.status", string(RunSuccess)); err != nil {
+		return nil, err
+	}
+	for _, prefix := range []string{"previous", "actions", "driver", "datasets"} {
+		values.SetUnknown(prefix)
+	}
+	return values, nil
+}

@@ -1,0 +1,132 @@
+package jobs
+
+import (
+	"context"
+	"log/slog"
+	"time"
+)
+
+// Service holds the use cases. It checks rules and permissions; what it writes and reads is the store's. Safe for concurrent use.
+type Service struct {
+	store     Store
+	drivers   Drivers
+	vault     *Vault
+	directory Directory
+	options   ServiceOptions
+}
+
+// ServiceOptions change what a Service allows. The zero value works.
+type ServiceOptions struct {
+	// Keys wraps the data keys under which secrets are sealed. Nil: settings with secrets are refused.
+	Keys KeyWrapper
+
+	// Directory knows users and teams. Nil: names are the ids, and every id is a principal.
+	Directory Directory
+
+	// MinInterval is the shortest time between two fires that a schedule may have; zero is no bound.
+	MinInterval time.Duration
+
+	// Logger is for what no caller is told; nil is slog.Default().
+	Logger *slog.Logger
+}
+
+// NewService makes the use cases over a store and a set of drivers.
+func NewService(store Store, drivers Drivers, o ServiceOptions) *Service {
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	s := &Service{store: store, drivers: drivers, directory: o.Directory, options: o}
+	if o.Keys != nil {
+		s.vault = NewVault(store, o.Keys)
+	}
+	return s
+}
+
+// Vault opens the secrets of this system for the engine; nil without keys.
+func (s *Service) Vault() *Vault { return s.vault }
+
+// As gives the client that acts as p. Every method of the client checks what p may do.
+func (s *Service) As(p Principal) *Client { return &Client{service: s, principal: p} }
+
+// Client is the service as one principal sees it. Go programs and HTTP handlers use the same. Safe for concurrent use.
+type Client struct {
+	service   *Service
+	principal Principal
+}
+
+// Principal is who the client acts as.
+func (c *Client) Principal() Principal { return c.principal }
+
+// now is the moment that a use case stores: whole milliseconds, UTC, without the monotonic reading.
+func now() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
+
+// identified is the first check of every use case.
+func (c *Client) identified() error {
+	if c.principal.User == "" || c.principal.Tenant == "" {
+		return ErrUnauthenticated
+	}
+	return nil
+}
+
+// readable reads a job that the principal may read, or ErrNotFound: unknown, of another tenant, and not shared all look the same.
+func (c *Client) readable(ctx context.Context, ref JobRef) (*Job, error) {
+	return c.permitted(ctx, ref, PermissionRead)
+}
+
+// permitted reads a job on which the principal has a permission.
+func (c *Client) permitted(ctx context.Context, ref JobRef, perm Permission) (*Job, error) {
+	if err := c.identified(); err != nil {
+		return nil, err
+	}
+	j, err := c.service.store.Job(ctx, c.principal.Tenant, ref)
+	if err != nil {
+		return nil, err
+	}
+	if ref.ID == "" && ref.Prefix != string(j.Tenant) && ref.Prefix != string(j.OwnerID) && ref.Prefix != j.OwnerID.Bare() {
+		return nil, NotFound("job")
+	}
+	if err := c.principal.check(j, perm); err != nil {
+		return nil, err
+	}
+	return j, nil
+}
+
+// superuser is the check of the routes of group S.
+func (c *Client) superuser() error {
+	if err := c.identified(); err != nil {
+		return err
+	}
+	if !c.principal.Superuser {
+		return Forbidden("only a superuser may do this")
+	}
+	return nil
+}
+
+// writes refuses principals of read-only tokens.
+func (c *Client) writes() error {
+	if c.principal.ReadOnly {
+		return Forbidden("the token is read-only")
+	}
+	return nil
+}
+
+// Names gives the display names of principals; an id without one stands for itself.
+func (c *Client) Names(ctx context.Context, ids []PrincipalID) (map[PrincipalID]string, error) {
+	names := make(map[PrincipalID]string, len(ids))
+	for _, id := range ids {
+		names[id] = string(id)
+	}
+	if c.service.directory == nil || len(ids) == 0 {
+		return names, nil
+	}
+	known, err := c.service.directory.Principals(ctx, c.principal.Tenant, ids)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range known {
+		if p.Name != "" {
+			names[p.ID] = p.Name
+		}
+	}
+	return names, nil
+}
