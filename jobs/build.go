@@ -371,6 +371,6 @@ func checkText(f *Faults, path, text string, limit int) string {
 
 func checkSlug(f *Faults, slug string) {
 	if !ValidSlug(slug) {
-		f.Add("slug", "is %q; lower-case letters, digits and single hyphens, 1 to %d characters", slug, MaxSlugLength)
+		f.Add("slug", "is %q; lower-case letters, digits and single hyphens, 1 to %d characters", slug, MaxSlug)
 	}
 }

@@ -98,7 +98,6 @@ func (d *Definition) Action(id ActionID) (*Action, int, bool) {
 const (
 	MaxNameLength        = 255
 	MaxDescriptionLength = 4000
-	MaxSlugLength        = 100
 	MaxActions           = 100
 	MaxJobsPerTenant     = 10_000
 	MaxQueuedPerTenant   = 100_000

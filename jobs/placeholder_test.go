@@ -13,8 +13,8 @@ import (
 
 var placeholderAt = time.Date(2026, 3, 25, 23, 4, 5, 0, time.UTC)
 
-// berlin is a zone one hour ahead of UTC at placeholderAt, so the date differs.
-var berlin = time.FixedZone("Europe/Berlin", 3600)
+// placeholderZone is a zone one hour ahead of UTC at placeholderAt, so the date differs.
+var placeholderZone = time.FixedZone("Europe/Berlin", 3600)
 
 func placeholderContext(t testing.TB) *jobs.RunContext {
 	c := contextOf(t, map[string]any{
@@ -51,7 +51,7 @@ func TestExpandPlaceholders_Strings(t *testing.T) {
 		"Ümlaut ${run.params.f} \x00 ${job.name}": "Ümlaut 1500000 \x00 Nightly ${job.id} $${x} ${",
 	}
 	for text, want := range tests {
-		got, err := jobs.ExpandPlaceholders(text, placeholderContext(t), placeholderAt, berlin)
+		got, err := jobs.ExpandPlaceholders(text, placeholderContext(t), placeholderAt, placeholderZone)
 		if err != nil || got != want {
 			t.Errorf("ExpandPlaceholders(%q) = %q, %v; want %q", text, got, err, want)
 		}
@@ -62,7 +62,7 @@ func TestExpandPlaceholders_Strings(t *testing.T) {
 			t.Errorf("HasPlaceholder(%q) = %v", text, got)
 		}
 	}
-	if got, err := jobs.ExpandPlaceholders("${date('HH')}", placeholderContext(t), placeholderAt.In(berlin), nil); got != "23" || err != nil {
+	if got, err := jobs.ExpandPlaceholders("${date('HH')}", placeholderContext(t), placeholderAt.In(placeholderZone), nil); got != "23" || err != nil {
 		t.Errorf("without a zone: %v, %v; want the hour in UTC", got, err)
 	}
 }
@@ -76,7 +76,7 @@ func TestExpandPlaceholders_Values(t *testing.T) {
 		"${job.name}": "1500000", "n": json.Number("1.0"), "i": 7, "b": true, "null": nil,
 		"list": []any{"a", []any{"true"}}, "raw": map[string]any{"x": "true", "y": json.Number("1.50")},
 	}
-	got, err := jobs.ExpandPlaceholders(in, placeholderContext(t), placeholderAt, berlin)
+	got, err := jobs.ExpandPlaceholders(in, placeholderContext(t), placeholderAt, placeholderZone)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +94,7 @@ func TestExpandPlaceholders_Values(t *testing.T) {
 
 func TestExpandPlaceholders_NamesWhatHasNoValue(t *testing.T) {
 	in := map[string]any{"to": []any{"ok", "${run.params.mail}"}, "subject": "${previous.data.x}", "text": "${env.HOME}", "z": struct{}{}}
-	_, err := jobs.ExpandPlaceholders(in, placeholderContext(t), placeholderAt, berlin)
+	_, err := jobs.ExpandPlaceholders(in, placeholderContext(t), placeholderAt, placeholderZone)
 	want := []string{
 		"subject: has no value for ${previous.data.x} yet: it exists only in a run",
 		"text: has no value for ${env.HOME}: unknown path",
@@ -108,7 +108,7 @@ func TestExpandPlaceholders_NamesWhatHasNoValue(t *testing.T) {
 
 func TestExpandPlaceholders_IsBounded(t *testing.T) {
 	expand := func(v any) error {
-		_, err := jobs.ExpandPlaceholders(v, placeholderContext(t), placeholderAt, berlin)
+		_, err := jobs.ExpandPlaceholders(v, placeholderContext(t), placeholderAt, placeholderZone)
 		return err
 	}
 	const big = 40_000

@@ -104,21 +104,15 @@ func (c *Client) preview(
 		result := a.Condition.Evaluate(values)
 		out.Condition, out.Warnings = &result, result.Warnings
 	}
-	zone := zoneOf(j.Schedule.Timezone)
-	place := j.secretRef(actionField(a.ID))
-	place.Target = TargetOf(d, settings.data)
-	data, plain, err := OpenSettings(ctx, c.service.vault, place, settings.data, settings.secrets)
+	data, plain, err := c.previewSettings(ctx, j, a, d, settings, values, at)
 	redact := NewRedactor(plain...)
-	if err == nil {
-		data, err = ExpandData(data, values, at, zone)
-	}
 	if err != nil {
 		out.Error = redact.String(err.Error())
 		return out, nil
 	}
 	output, err := p.Preview(ctx, &Task{
 		Tenant: j.Tenant, JobID: j.ID, JobName: j.Name, RunID: RunID(NewUUID()), ActionID: a.ID, OwnerID: j.OwnerID,
-		Trigger: TriggerManual, Data: data, Params: params, Attempt: 1, RunStatus: RunSuccess, StartedAt: at, Location: zone,
+		Trigger: TriggerManual, Data: data, Params: params, Attempt: 1, RunStatus: RunSuccess, StartedAt: at, Location: j.Schedule.Location(),
 		Log: c.service.options.Logger, Progress: func(float64, string) {},
 	})
 	if err != nil {
@@ -135,6 +129,18 @@ func (c *Client) preview(
 	}
 	out.Output = redact.Value(value)
 	return out, nil
+}
+
+// previewSettings replaces placeholders first and fills in secrets then: a secret is never read as a placeholder (R47).
+func (c *Client) previewSettings(
+	ctx context.Context, j *Job, a *Action, d Driver, settings changedSettings, values Values, at time.Time,
+) (data json.RawMessage, plain []string, err error) {
+	if data, err = ExpandData(settings.data, values, at, j.Schedule.Location()); err != nil {
+		return nil, nil, err
+	}
+	place := j.secretRef(actionField(a.ID))
+	place.Target = TargetOf(d, settings.data)
+	return OpenSettings(ctx, c.service.vault, place, data, settings.secrets)
 }
 
 // previewValues is the run context as far as it exists outside a run.

@@ -18,12 +18,12 @@ import (
 	"github.com/carillon-go/carillon/jobs"
 )
 
-const canary = `cAn/ary+7 "<&>é` // has something to escape in every encoding
+const awkwardSecret = `cAn/ary+7 "<&>é` // has something to escape in every encoding
 
-var percent = regexp.MustCompile("%[0-9A-F]{2}")
+var percentEscape = regexp.MustCompile("%[0-9A-F]{2}")
 
-// forms are the ways in which code may write a secret.
-func forms(t testing.TB, secret string) map[string]string {
+// secretForms are the ways in which code may write a secret.
+func secretForms(t testing.TB, secret string) map[string]string {
 	t.Helper()
 	marshalled, err := json.Marshal(secret)
 	if err != nil {
@@ -33,7 +33,7 @@ func forms(t testing.TB, secret string) map[string]string {
 	return map[string]string{
 		"raw":                   secret,
 		"query":                 url.QueryEscape(secret),
-		"query, lower case":     percent.ReplaceAllStringFunc(url.QueryEscape(secret), strings.ToLower),
+		"query, lower case":     percentEscape.ReplaceAllStringFunc(url.QueryEscape(secret), strings.ToLower),
 		"query, blank as %20":   strings.ReplaceAll(url.QueryEscape(secret), "+", "%20"),
 		"path":                  url.PathEscape(secret),
 		"base64":                base64.StdEncoding.EncodeToString([]byte(secret)),
@@ -52,9 +52,9 @@ func forms(t testing.TB, secret string) map[string]string {
 }
 
 func TestRedactor_FindsASecretInEveryForm(t *testing.T) {
-	for _, secret := range []string{canary, "hunter2!", "123456", strings.Repeat("k3y", 40), "täglich-geheim-😀"} {
+	for _, secret := range []string{awkwardSecret, "hunter2!", "123456", strings.Repeat("k3y", 40), "täglich-geheim-😀"} {
 		r := jobs.NewRedactor("other-secret", secret)
-		for name, form := range forms(t, secret) {
+		for name, form := range secretForms(t, secret) {
 			for _, text := range []string{form, "x=" + form + "&y", form + form, "at the end " + form} {
 				got := r.String(text)
 				if !strings.Contains(got, jobs.Redacted) || strings.Contains(got, secret) {
@@ -69,10 +69,10 @@ func TestRedactor_FindsASecretInEveryForm(t *testing.T) {
 }
 
 func TestRedactor_BasicAuthenticationKeepsNoByteOfTheSecret(t *testing.T) {
-	r := jobs.NewRedactor(canary)
+	r := jobs.NewRedactor(awkwardSecret)
 	for _, user := range []string{"", "a", "ab", "abc"} {
 		for _, tail := range []string{"", "x", "xy", "xyz"} {
-			encoded := base64.StdEncoding.EncodeToString([]byte(user + ":" + canary + tail))
+			encoded := base64.StdEncoding.EncodeToString([]byte(user + ":" + awkwardSecret + tail))
 			got := r.String(encoded)
 			head, rest, ok := strings.Cut(got, jobs.Redacted)
 			// What stays are the characters of the neighbours, of which one at each side also holds a few bits of the secret.
@@ -84,7 +84,7 @@ func TestRedactor_BasicAuthenticationKeepsNoByteOfTheSecret(t *testing.T) {
 }
 
 func TestRedactor_Strings(t *testing.T) {
-	r := jobs.NewRedactor("abcdef", "cdefghijkl", "abcdefgh", "short", "", "two\nlines of a key\n", "  trimmed-value\n",
+	r := jobs.NewRedactor("abcdef", "cdefghijkl", "abcdefgh", "short", "", "two\nlines of a key\n", "  trimmed-value\n", "ln-1\nln-2\n", "padded-s",
 		"-----BEGIN PRIVATE KEY-----\nMIIBVgIBADAN\n-----END PRIVATE KEY-----\n")
 	tests := map[string]string{
 		"":                                 "",
@@ -96,6 +96,8 @@ func TestRedactor_Strings(t *testing.T) {
 		"abcdefabcdef-cdefghijkl":          "******-***",
 		"short":                            "short",
 		"log: lines of a key":              "log: ***",
+		"ln-1\nln-2.":                      "***.",
+		"Zg== cGFkZGVkLXM=":                "Zg== ***",
 		"trimmed-value.":                   "***.",
 		"read MIIBVgIBADAN of PEM":         "read *** of PEM",
 		"-----BEGIN PRIVATE KEY----- here": "-----BEGIN PRIVATE KEY----- here",
@@ -111,23 +113,25 @@ func TestRedactor_Strings(t *testing.T) {
 func TestRedactor_PasswordsInURLs(t *testing.T) {
 	tests := map[string]string{
 		"postgres://mara:pa55@db.example:5432/x?a=b": "postgres://mara:***@db.example:5432/x?a=b",
-		"https://:pa55@h":                   "https://:***@h",
-		"https://u:p@ss@h/":                 "https://u:***@h/",
-		"two http://a:b@c and ftp://d:e@f.": "two http://a:***@c and ftp://d:***@f.",
-		`parse "amqp://u:p/ss#?@h": bad`:    `parse "amqp://u:***@h": bad`,
-		"https://u:***@h/":                  "https://u:***@h/",
-		"https://u:@h/":                     "https://u:@h/",
-		"https://u@h:8080/":                 "https://u@h:8080/",
-		"https://h:8080/users/a@b.example":  "https://h:8080/users/a@b.example",
-		"https://h/a:b@c":                   "https://h/a:b@c",
-		"https://[::1]:80/a@b":              "https://[::1]:80/a@b",
-		"https://u:x@[::1]:80/a@b":          "https://u:***@[::1]:80/a@b",
-		"see https://h: mail a@b":           "see https://h: mail a@b",
-		"://":                               "://",
-		"a://:":                             "a://:",
-		"a://u:x/y://v:z@h":                 "a://u:***@h",
-		"a://u:80/y://v:z@h":                "a://u:80/y://v:***@h",
-		"a://@":                             "a://@",
+		"https://:pa55@h":                            "https://:***@h",
+		"https://u:p@ss@h/":                          "https://u:***@h/",
+		"two http://a:b@c and ftp://d:e@f.":          "two http://a:***@c and ftp://d:***@f.",
+		`parse "amqp://u:p/ss#?@h": bad`:             `parse "amqp://u:***@h": bad`,
+		"https://u:***@h/":                           "https://u:***@h/",
+		"https://u:@h/":                              "https://u:@h/",
+		"https://u@h:8080/":                          "https://u@h:8080/",
+		"https://h:8080/users/a@b.example":           "https://h:8080/users/a@b.example",
+		"https://h/a:b@c":                            "https://h/a:b@c",
+		"https://[::1]:80/a@b":                       "https://[::1]:80/a@b",
+		"https://u:x@[::1]:80/a@b":                   "https://u:***@[::1]:80/a@b",
+		"smtp://mara@x.example:pa55@mail.example:25": "smtp://mara@x.example:***@mail.example:25",
+		"https://u@h:8080/a@b":                       "https://u@h:8080/a@b",
+		"see https://h: mail a@b":                    "see https://h: mail a@b",
+		"://":                                        "://",
+		"a://:":                                      "a://:",
+		"a://u:x/y://v:z@h":                          "a://u:***@h",
+		"a://u:80/y://v:z@h":                         "a://u:80/y://v:***@h",
+		"a://@":                                      "a://@",
 		"redis://default:s3cr3t@r:6379,redis://x:y@z:6379/": "redis://default:***@r:6379,redis://x:***@z:6379/",
 	}
 	for text, want := range tests {
@@ -170,6 +174,10 @@ func TestRedactor_Value(t *testing.T) {
 	if diff := cmp.Diff(want, r.Value(in)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
+	names := jobs.NewRedactor("$ecret1", "$ecret2").Value(map[string]any{"$ecret1": 1, "$ecret2": 2, "***": 3})
+	if diff := cmp.Diff(map[string]any{"*** (2)": 1, "*** (3)": 2, "***": 3}, names); diff != "" {
+		t.Errorf("names that become the same (-want +got):\n%s", diff)
+	}
 	if in["list"].([]any)[0] != "x hunter2!" {
 		t.Error("the input changed")
 	}
@@ -205,7 +213,7 @@ func TestRedactor_ManyAddressesInOneWord(t *testing.T) {
 }
 
 func TestRedactor_DoesNotAllocateWithoutAMatch(t *testing.T) {
-	r := jobs.NewRedactor("hunter2!", canary, "another-secret-of-some-length")
+	r := jobs.NewRedactor("hunter2!", awkwardSecret, "another-secret-of-some-length")
 	text := strings.Repeat("an ordinary line of a log, https://h:8080/x ", 100)
 	if n := testing.AllocsPerRun(20, func() { _ = r.String(text) }); n != 0 {
 		t.Errorf("%v allocations", n)

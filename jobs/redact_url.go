@@ -45,15 +45,16 @@ func endsURL(r rune) bool { return r <= ' ' || strings.ContainsRune("\"'`<>", r)
 // urlPassword finds the password in s, a word after "://"; lastAt is the place of its last @, negative without one. A
 // password that was not encoded may hold / ? # or @: net/url refuses such an address and prints it in its error, which is
 // how passwords get into logs. So what stands between the first colon and an @ is a password, unless the part before the
-// first / ? # is a whole authority: an address in brackets, or digits at most after the colon.
+// first / ? # is a whole authority: an address in brackets, or digits at most after the colon. An @ before the colon says
+// nothing: names of mail accounts have one.
 func urlPassword(s string, lastAt int) (from, to int) {
 	authority := s
 	if i := strings.IndexAny(s, "/?#"); i >= 0 {
 		authority = s[:i]
 	}
 	user, rest, ok := strings.Cut(authority, ":")
-	if !ok || strings.Contains(user, "@") {
-		return 0, 0 // no password; the colon after an @ belongs to the port
+	if !ok {
+		return 0, 0
 	}
 	from = len(user) + 1
 	if at := strings.LastIndexByte(rest, '@'); at >= 0 {

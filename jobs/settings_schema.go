@@ -23,9 +23,9 @@ const (
 // noLoader refuses every reference to another document: by default the compiler reads local files.
 type noLoader struct{}
 
-func (noLoader) Load(string) (any, error) {
-	return nil, errors.New("a schema may refer only to itself")
-}
+func (noLoader) Load(string) (any, error) { return nil, errSelfOnly }
+
+var errSelfOnly = errors.New("a schema may refer only to itself")
 
 func newSettingsSchema(text []byte) (*settingsSchema, error) {
 	strict, err := compileDocument(text)
@@ -33,6 +33,9 @@ func newSettingsSchema(text []byte) (*settingsSchema, error) {
 		return nil, err
 	}
 	for schema := range reachable(strict) {
+		if !strings.HasPrefix(schema.Location, schemaAddress+"#") { // the compiler brings the dialects along
+			return nil, errSelfOnly
+		}
 		if schema.DynamicRef != nil || schema.RecursiveRef != nil {
 			// What they refer to is known only with a value, so Split could not tell where the secrets are.
 			return nil, errors.New("$dynamicRef is not supported; use $ref")

@@ -92,7 +92,8 @@ func (s *Settings) apply(c SettingsChange) (public, entered map[string]any, kept
 	if err != nil {
 		return nil, nil, nil, s.hideSecretPaths(err)
 	}
-	if entered, err = s.take(written); err != nil {
+	entered = s.take(written)
+	if err := checkSecretValues(entered); err != nil {
 		return nil, nil, nil, err
 	}
 	public = map[string]any{}
@@ -101,9 +102,7 @@ func (s *Settings) apply(c SettingsChange) (public, entered map[string]any, kept
 			return nil, nil, nil, fmt.Errorf("read stored settings: %w", err)
 		}
 		// A stored value at the path of a secret is older than the schema that made it one. It is not shown any longer.
-		if _, err := s.take(public); err != nil {
-			return nil, nil, nil, err
-		}
+		s.take(public)
 	}
 	patchObject(public, written)
 	kept = Secrets{}

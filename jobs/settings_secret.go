@@ -15,8 +15,8 @@ func (s *Settings) Split(data json.RawMessage) (public json.RawMessage, secrets 
 	if err != nil {
 		return nil, nil, s.hideSecretPaths(err)
 	}
-	values, err := s.take(object)
-	if err != nil {
+	values := s.take(object)
+	if err := checkSecretValues(values); err != nil {
 		return nil, nil, err
 	}
 	secrets = map[string]json.RawMessage{}
@@ -33,25 +33,26 @@ func (s *Settings) Split(data json.RawMessage) (public json.RawMessage, secrets 
 }
 
 // take removes the secrets from an object and gives them by path, null included.
-func (s *Settings) take(object map[string]any) (map[string]any, error) {
+func (s *Settings) take(object map[string]any) map[string]any {
 	values := map[string]any{}
-	var f Faults
 	for _, path := range s.schema.secrets {
 		parent, name := parentOf(object, path)
-		value, ok := parent[name]
-		if !ok {
-			continue
+		if value, ok := parent[name]; ok {
+			delete(parent, name)
+			values[path] = value
 		}
-		delete(parent, name)
-		values[path] = value
-		if anyPlaceholder(value) {
+	}
+	return values
+}
+
+func checkSecretValues(values map[string]any) error {
+	var f Faults
+	for _, path := range slices.Sorted(maps.Keys(values)) {
+		if anyPlaceholder(values[path]) {
 			f.Add(path, "is a secret and may not have a placeholder")
 		}
 	}
-	if err := f.Err(); err != nil {
-		return nil, err
-	}
-	return values, nil
+	return f.Err()
 }
 
 // parentOf gives the object that holds the last name of a path, nil if there is none.

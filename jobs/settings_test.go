@@ -44,8 +44,8 @@ func compile(t testing.TB, schema string) *jobs.Settings {
 	return s
 }
 
-// faultsOf gives the faults as "path: message".
-func faultsOf(t testing.TB, err error) []string {
+// settingsFaults gives the faults as "path: message".
+func settingsFaults(t testing.TB, err error) []string {
 	t.Helper()
 	if err == nil {
 		return nil
@@ -114,28 +114,28 @@ func TestSettings_Check(t *testing.T) {
 		},
 		"dependent":             {`{"url":"https://a.example","tries":1}`, []string{"method: is required together with \"tries\""}},
 		"nested required":       {`{"url":"https://a.example","auth":{"password":"p"}}`, []string{"auth.user: is required"}},
-		"a URL with a password": {`{"url":"http://me:` + canary + ` x@a.example"}`, []string{"url: is not a valid uri"}},
+		"a URL with a password": {`{"url":"http://me:` + secretCanary + ` x@a.example"}`, []string{"url: is not a valid uri"}},
 		"a secret too short":    {`{"url":"https://a.example","secret":"1234567"}`, []string{"secret: must have at least 8 characters"}},
 		"a secret too long": {
-			`{"url":"https://a.example","secret":"` + strings.Repeat(canary, 4) + `"}`, []string{"secret: may have at most 40 characters"},
+			`{"url":"https://a.example","secret":"` + strings.Repeat(secretCanary, 4) + `"}`, []string{"secret: may have at most 40 characters"},
 		},
-		"a secret with a bad character": {`{"url":"https://a.example","secret":"` + canary + `é"}`, []string{"secret: is not valid"}},
-		"a secret of another type":      {`{"url":"https://a.example","secret":["` + canary + `"]}`, []string{"secret: must be a string"}},
+		"a secret with a bad character": {`{"url":"https://a.example","secret":"` + secretCanary + `é"}`, []string{"secret: is not valid"}},
+		"a secret of another type":      {`{"url":"https://a.example","secret":["` + secretCanary + `"]}`, []string{"secret: must be a string"}},
 		"a member of a secret": {
-			`{"url":"https://a.example","secretHeaders":{"` + canary + `":1}}`, []string{"secretHeaders: must be a string"},
+			`{"url":"https://a.example","secretHeaders":{"` + secretCanary + `":1}}`, []string{"secretHeaders: must be a string"},
 		},
 		"a name twice in a secret": {
-			`{"url":"https://a.example","secretHeaders":{"` + canary + `":"x","` + canary + `":"y"}}`, []string{"secretHeaders: is there twice"},
+			`{"url":"https://a.example","secretHeaders":{"` + secretCanary + `":"x","` + secretCanary + `":"y"}}`, []string{"secretHeaders: is there twice"},
 		},
 	}
 	s := compile(t, webhookSchema)
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			err := s.Check(json.RawMessage(tc.data))
-			if diff := cmp.Diff(tc.want, faultsOf(t, err)); diff != "" {
+			if diff := cmp.Diff(tc.want, settingsFaults(t, err)); diff != "" {
 				t.Errorf("Check (-want +got):\n%s", diff)
 			}
-			if err != nil && strings.Contains(err.Error(), canary) {
+			if err != nil && strings.Contains(err.Error(), secretCanary) {
 				t.Errorf("the error shows a secret: %v", err)
 			}
 		})
@@ -175,10 +175,10 @@ func TestSettings_CheckPlaceholders(t *testing.T) {
 	s := compile(t, webhookSchema)
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			if diff := cmp.Diff(tc.written, faultsOf(t, s.Check(json.RawMessage(tc.data)))); diff != "" {
+			if diff := cmp.Diff(tc.written, settingsFaults(t, s.Check(json.RawMessage(tc.data)))); diff != "" {
 				t.Errorf("Check (-want +got):\n%s", diff)
 			}
-			if diff := cmp.Diff(tc.expanded, faultsOf(t, s.CheckExpanded(json.RawMessage(tc.data)))); diff != "" {
+			if diff := cmp.Diff(tc.expanded, settingsFaults(t, s.CheckExpanded(json.RawMessage(tc.data)))); diff != "" {
 				t.Errorf("CheckExpanded (-want +got):\n%s", diff)
 			}
 		})
@@ -207,7 +207,7 @@ func TestSettings_CheckAlternatives(t *testing.T) {
 		`{"text":1,"ref":"s"}`:                           {"ref: must be a whole number or null"},
 		`{"text":1,"to":"${params.to}","when":{"at":1}}`: nil,
 	} {
-		if diff := cmp.Diff(want, faultsOf(t, s.Check(json.RawMessage(data)))); diff != "" {
+		if diff := cmp.Diff(want, settingsFaults(t, s.Check(json.RawMessage(data)))); diff != "" {
 			t.Errorf("Check(%s) (-want +got):\n%s", data, diff)
 		}
 	}
@@ -222,7 +222,7 @@ func TestSettings_CheckNamesTheObjectOfABadName(t *testing.T) {
 	}
 	members = append(members, `"bad":{"long":1}`)
 	for range 50 { // the order of a Go map is random
-		got := faultsOf(t, s.Check(json.RawMessage("{"+strings.Join(members, ",")+"}")))
+		got := settingsFaults(t, s.Check(json.RawMessage("{"+strings.Join(members, ",")+"}")))
 		if diff := cmp.Diff([]string{"bad.long: is not an allowed name"}, got); diff != "" {
 			t.Fatalf("Check (-want +got):\n%s", diff)
 		}
@@ -235,7 +235,7 @@ func TestSettings_CheckBoundsItsReport(t *testing.T) {
 	for i := range 150 {
 		members = append(members, fmt.Sprintf(`"x%03d%s":1`, i, strings.Repeat("y", 200)))
 	}
-	got := faultsOf(t, s.Check(json.RawMessage("{"+strings.Join(members, ",")+"}")))
+	got := settingsFaults(t, s.Check(json.RawMessage("{"+strings.Join(members, ",")+"}")))
 	if len(got) != 101 || got[100] != ": and 51 more faults" {
 		t.Errorf("%d faults, the last is %q; want 100 and the number of the others", len(got), got[len(got)-1])
 	}
@@ -268,7 +268,7 @@ func TestSettings_CheckLimits(t *testing.T) {
 			if err := s.Check(json.RawMessage(tc.at)); err != nil {
 				t.Errorf("at the limit: %v", err)
 			}
-			if diff := cmp.Diff([]string{tc.message}, faultsOf(t, s.Check(json.RawMessage(tc.above)))); diff != "" {
+			if diff := cmp.Diff([]string{tc.message}, settingsFaults(t, s.Check(json.RawMessage(tc.above)))); diff != "" {
 				t.Errorf("above the limit (-want +got):\n%s", diff)
 			}
 		})
@@ -282,7 +282,7 @@ func TestCheckParams(t *testing.T) {
 		`{"day":"${date('YYYY')}","x":1}`: {`day: is not a valid date: "${date('YYYY')}"`, "x: is an unknown property"},
 		`[]`:                              {": must be an object"},
 	} {
-		if diff := cmp.Diff(want, faultsOf(t, jobs.CheckParams(schema, json.RawMessage(params)))); diff != "" {
+		if diff := cmp.Diff(want, settingsFaults(t, jobs.CheckParams(schema, json.RawMessage(params)))); diff != "" {
 			t.Errorf("CheckParams(%s) (-want +got):\n%s", params, diff)
 		}
 	}
@@ -312,6 +312,7 @@ func TestCompileSettings_Refuses(t *testing.T) {
 		"a reference to a file":          `{"type":"object","properties":{"a":{"$ref":"file://` + file + `"}}}`,
 		"a reference to an address":      `{"type":"object","properties":{"a":{"$ref":"http://127.0.0.1:1/x.json"}}}`,
 		"a relative reference":           `{"type":"object","properties":{"a":{"$ref":"other.json"}}}`,
+		"a reference to a dialect":       `{"type":"object","properties":{"a":{"$ref":"http://json-schema.org/draft-07/schema"}}}`,
 		"a dynamic reference":            `{"type":"object","$dynamicAnchor":"x","properties":{"a":{"$dynamicRef":"#x"}}}`,
 		"a reference to nothing":         `{"type":"object","properties":{"a":{"$ref":"#/$defs/a"}}}`,
 		"a number that fills memory":     `{"type":"object","properties":{"a":{"maximum":1e999999999}}}`,
@@ -362,7 +363,8 @@ func TestSettings_Secrets(t *testing.T) {
 		`{"type":"object","properties":{"a":{"$ref":"#/$defs/s"},"b":{"properties":{"c":{"$ref":"#/$defs/s"}}}},"$defs":{"s":` + secret + `}}`: {"a", "b.c"},
 		`{"type":"object","allOf":[{"properties":{"a":` + secret + `}}],"oneOf":[{"properties":{"b":` + secret + `}},{"properties":{"b":{}}}],
 			"if":{"required":["c"]},"then":{"properties":{"c":` + secret + `}},"dependentSchemas":{"e":{"properties":{"d":` + secret + `}}}}`: {"a", "b", "c", "d"},
-		`{"type":"object","properties":{"a":{"writeOnly":true,"properties":{"b":` + secret + `}}}}`: {"a"},
+		`{"type":"object","properties":{"a":{"writeOnly":true,"properties":{"b":` + secret + `}}}}`:                                                 {"a"},
+		`{"$id":"https://a.example/s","type":"object","properties":{"a":{"$ref":"t"}},"$defs":{"t":{"$id":"t","properties":{"b":` + secret + `}}}}`: {"a.b"},
 		// A structure that contains itself, beside a secret, is fine.
 		`{"type":"object","properties":{"s":` + secret + `,"t":{"$ref":"#/$defs/t"}},"$defs":{"t":{"properties":{"t":{"$ref":"#/$defs/t"}}}}}`: {"s"},
 	} {

@@ -68,7 +68,7 @@ func newVault(t testing.TB) *jobs.Vault {
 
 var anyRef = jobs.SecretRef{Tenant: "globex", Job: "j1", Field: "data.secret", Target: "https://api.example:443"}
 
-const canary = "c4nary-9f2d7-value"
+const secretCanary = "c4nary-9f2d7-value"
 
 func seal(t testing.TB, v *jobs.Vault, ref jobs.SecretRef, plaintext string) jobs.SealedSecret {
 	t.Helper()
@@ -82,9 +82,9 @@ func seal(t testing.TB, v *jobs.Vault, ref jobs.SecretRef, plaintext string) job
 func TestVault_OpensWhatItSealed(t *testing.T) {
 	shelf := &keyShelf{}
 	v := jobs.NewVault(shelf, newKey(t, 1))
-	for _, plaintext := range []string{"", canary, strings.Repeat("x", 1<<16)} {
+	for _, plaintext := range []string{"", secretCanary, strings.Repeat("x", 1<<16)} {
 		sealed := seal(t, v, anyRef, plaintext)
-		if bytes.Contains(sealed.Sealed, []byte(canary)) {
+		if bytes.Contains(sealed.Sealed, []byte(secretCanary)) {
 			t.Error("the sealed value holds the plaintext")
 		}
 		for name, vault := range map[string]*jobs.Vault{"same": v, "restarted": jobs.NewVault(shelf, newKey(t, 1))} {
@@ -101,7 +101,7 @@ func TestVault_OpensWhatItSealed(t *testing.T) {
 
 func TestVault_SealsTheSameValueDifferently(t *testing.T) {
 	v := newVault(t)
-	a, b := seal(t, v, anyRef, canary), seal(t, v, anyRef, canary)
+	a, b := seal(t, v, anyRef, secretCanary), seal(t, v, anyRef, secretCanary)
 	if bytes.Equal(a.Sealed, b.Sealed) {
 		t.Error("two seals of one value are equal: the nonce was used again")
 	}
@@ -133,13 +133,13 @@ func TestVault_OpenRefuses(t *testing.T) {
 	shelf.keys["initech"][0].ID = "other"
 	for name, change := range cases {
 		t.Run(name, func(t *testing.T) {
-			s := sealedRef{anyRef, seal(t, v, anyRef, canary)}
+			s := sealedRef{anyRef, seal(t, v, anyRef, secretCanary)}
 			change(&s)
 			got, err := v.Open(t.Context(), s.ref, s.sealed)
 			if !errors.Is(err, jobs.ErrUnopenable) || got != nil {
 				t.Fatalf("Open gives %q, %v; want ErrUnopenable", got, err)
 			}
-			if !strings.Contains(err.Error(), s.ref.Field) || strings.Contains(err.Error(), canary) {
+			if !strings.Contains(err.Error(), s.ref.Field) || strings.Contains(err.Error(), secretCanary) {
 				t.Errorf("the error has to name the field and not the value: %v", err)
 			}
 		})
@@ -148,7 +148,7 @@ func TestVault_OpenRefuses(t *testing.T) {
 
 func TestVault_OpenRefusesEveryChangedByte(t *testing.T) {
 	v := newVault(t)
-	sealed := seal(t, v, anyRef, canary)
+	sealed := seal(t, v, anyRef, secretCanary)
 	for i := range sealed.Sealed {
 		changed := sealed
 		changed.Sealed = slices.Clone(sealed.Sealed)
@@ -205,7 +205,7 @@ func TestVault_SealsWithTheNewestKeyOfTheStore(t *testing.T) {
 
 func TestVault_OpenAsksTheStoreOnce(t *testing.T) {
 	shelf := &keyShelf{}
-	sealed := seal(t, jobs.NewVault(shelf, newKey(t, 1)), anyRef, canary)
+	sealed := seal(t, jobs.NewVault(shelf, newKey(t, 1)), anyRef, secretCanary)
 	v := jobs.NewVault(shelf, newKey(t, 1))
 	shelf.reads = 0
 	for range 3 {
@@ -224,7 +224,7 @@ func TestVault_KeepsABoundedNumberOfKeys(t *testing.T) {
 	for i := range jobs.MaxOpenKeys + 10 {
 		ref := anyRef
 		ref.Tenant = jobs.TenantID(fmt.Sprint("t", i))
-		sealed := seal(t, v, ref, canary)
+		sealed := seal(t, v, ref, secretCanary)
 		if _, err := v.Open(t.Context(), ref, sealed); err != nil {
 			t.Fatal(err)
 		}
@@ -237,7 +237,7 @@ func TestVault_KeepsABoundedNumberOfKeys(t *testing.T) {
 func TestVault_AnOutageOfTheStoreIsNoUnopenableValue(t *testing.T) {
 	down := errors.New("store is down")
 	shelf := &keyShelf{}
-	sealed := seal(t, jobs.NewVault(shelf, newKey(t, 1)), anyRef, canary)
+	sealed := seal(t, jobs.NewVault(shelf, newKey(t, 1)), anyRef, secretCanary)
 	shelf.fail = down
 	v := jobs.NewVault(shelf, newKey(t, 1))
 	if _, err := v.Open(t.Context(), anyRef, sealed); !errors.Is(err, down) || errors.Is(err, jobs.ErrUnopenable) {
@@ -278,12 +278,12 @@ func TestVault_IsSafeForConcurrentUse(t *testing.T) {
 			ref := anyRef
 			ref.Tenant = jobs.TenantID(fmt.Sprint("t", i%2))
 			for range 20 {
-				sealed, err := v.Seal(t.Context(), ref, []byte(canary))
+				sealed, err := v.Seal(t.Context(), ref, []byte(secretCanary))
 				if err != nil {
 					t.Error(err)
 					return
 				}
-				if got, err := v.Open(t.Context(), ref, sealed); err != nil || string(got) != canary {
+				if got, err := v.Open(t.Context(), ref, sealed); err != nil || string(got) != secretCanary {
 					t.Errorf("Open gives %q, %v", got, err)
 				}
 			}

@@ -158,8 +158,8 @@ func (x *Expression) nextReal(at int64, z *Zone) (int64, bool) {
 			return 0, false
 		}
 		p := z.periods[i]
-		if asked < p.start+p.offset && ok && z.end(i) != forever && wall >= z.end(i)+p.offset {
-			continue // nothing matches between asked and wall, and the whole period lies there
+		if begin := p.start + p.offset; ok && asked < begin && begin <= wall {
+			continue // nothing matches between asked and wall, so wall is the next one here, too
 		}
 		asked = p.start + p.offset - 1
 		wall, ok = x.following(asked)

@@ -165,6 +165,21 @@ func TestExpression_Next_UTC(t *testing.T) {
 	}
 }
 
+// Hours that start with "*" are looked for period by period; these need the second or a later one.
+func TestExpression_Next_LaterPeriods(t *testing.T) {
+	for _, tt := range []struct{ name, text, zone, from, want string }{
+		{"in the last hours of a later period", "30 * 29 3 *", "Europe/Berlin", "2025-05-01T00:00:00Z", "2026-03-28T23:30:00Z"},
+		{"only in the second pass of a repeated hour", "15 */23 17 2 *", "America/Sao_Paulo", "2018-02-18T01:30:00Z", "2018-02-18T02:15:00Z"},
+		{"at the first moment of a later period", "0 * 29 3 *", "Europe/Berlin", "2026-03-29T00:00:00Z", "2026-03-29T01:00:00Z"},
+		{"years ahead", "30 * 29 2 *", "America/New_York", "2024-03-01T06:00:00Z", "2028-02-29T05:30:00Z"},
+	} {
+		got, ok := mustParse(t, tt.text).Next(moment(t, tt.from), mustZone(t, tt.zone))
+		if !ok || got.Format(time.RFC3339) != tt.want {
+			t.Errorf("%s: %q in %s after %s = %v, %v; want %s", tt.name, tt.text, tt.zone, tt.from, got, ok, tt.want)
+		}
+	}
+}
+
 // The library writes into an expression while it computes: shared ones must not notice.
 func TestExpression_Next_Concurrently(t *testing.T) {
 	x, z := mustParse(t, "0 0 13 * 5"), mustZone(t, "Europe/Berlin")
@@ -199,6 +214,7 @@ func TestExpression_Words(t *testing.T) {
 		"0 */2 * * *":            "every hour, in every second hour from midnight",
 		"*/7 * * * *":            "at minutes 0, 7, 14, 21, 28, 35, 42, 49 and 56 of every hour",
 		"* 3 * * *":              "every minute in hour 3",
+		"0 6 * * 7,1":            "every Monday and Sunday at 06:00",
 		"0 6 L * *":              "on the last day of the month at 06:00",
 		"0 6 LW,15W * *":         "on the last weekday of the month and on the weekday nearest to day 15 of the month at 06:00",
 		"0 6 * * 2#2,5L":         "on the second Tuesday of the month and on the last Friday of the month at 06:00",

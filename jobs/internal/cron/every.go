@@ -184,11 +184,8 @@ func (e Every) Count(anchor, after, notAfter time.Time, z *Zone) int64 {
 		if jump < step {
 			continue
 		}
-		// Wall times from p.high to the one at the end of the gap, both included.
-		inside := (p.start+p.offset-origin)/step - max(p.high-origin+step-1, 0)/step + 1
-		if p.high <= origin {
-			inside--
-		}
+		// Wall times from p.high, which lies after the anchor's, to the one at the end of the gap, both included.
+		inside := (p.start+p.offset-origin)/step - (p.high-origin+step-1)/step + 1
 		n -= max(inside-1, 0)
 	}
 	return n

@@ -1,0 +1,216 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"net/http"
+
+	"github.com/carillon-go/carillon/jobs"
+)
+
+// actionView is an action (contract 6.1).
+type actionView struct {
+	Links         links           `json:"_links"`
+	ID            jobs.ActionID   `json:"id"`
+	JobID         jobs.ID         `json:"jobId"`
+	OriginID      text            `json:"originId"`
+	Type          string          `json:"type"`
+	Name          string          `json:"name"`
+	Index         int             `json:"index"`
+	Enabled       bool            `json:"enabled"`
+	Data          json.RawMessage `json:"data"`
+	RunConditions *jobs.Condition `json:"runConditions"`
+	OnError       jobs.OnError    `json:"onError"`
+	stepPolicyView
+	CreatedAt stamp       `json:"createdAt"`
+	UpdatedAt stamp       `json:"updatedAt"`
+	Embedded  actionParts `json:"_embedded"`
+}
+
+type actionParts struct {
+	Attachments []any `json:"inf:job-attachment"`
+}
+
+func (a *API) newActionView(j *jobs.Job, index int) actionView {
+	x := &j.Actions[index]
+	return actionView{
+		Links: links{
+			"self":        a.link("jobs", string(j.ID), "actions", string(x.ID)),
+			"inf:preview": a.link("jobs", string(j.ID), "actions", string(x.ID), "_preview"),
+		},
+		ID: x.ID, JobID: j.ID, OriginID: text(x.OriginID), Type: x.Type, Name: x.Name, Index: index, Enabled: !x.Disabled,
+		Data: x.Data, RunConditions: x.Condition, OnError: x.OnError, stepPolicyView: newStepPolicyView(x.Step),
+		CreatedAt: stamp(x.CreatedAt), UpdatedAt: stamp(x.UpdatedAt), Embedded: actionParts{Attachments: []any{}},
+	}
+}
+
+func (a *API) actionViews(j *jobs.Job) []actionView {
+	views := make([]actionView, len(j.Actions))
+	for i := range j.Actions {
+		views[i] = a.newActionView(j, i)
+	}
+	return views
+}
+
+// listActions serves GET /jobs/{id}/actions.
+func (a *API) listActions(w http.ResponseWriter, r *request) error {
+	ref, err := r.job()
+	if err != nil {
+		return err
+	}
+	j, err := r.client.Actions(r.Context(), ref)
+	if err != nil {
+		return err
+	}
+	if err := noQuery(r.Request); err != nil {
+		return err
+	}
+	self := a.link("jobs", string(j.ID), "actions")
+	return write(w, r.Request, http.StatusOK, wholeCollection(r.Request, self, "inf:job-action", a.actionViews(j)))
+}
+
+// getAction serves GET /jobs/{id}/actions/{jobActionId}.
+func (a *API) getAction(w http.ResponseWriter, r *request) error {
+	ref, id, err := r.jobAction()
+	if err != nil {
+		return err
+	}
+	j, i, err := r.client.Action(r.Context(), ref, id)
+	if err != nil {
+		return err
+	}
+	if err := noQuery(r.Request); err != nil {
+		return err
+	}
+	return writeTagged(w, r.Request, actionVersion(&j.Actions[i]), a.newActionView(j, i))
+}
+
+// addAction serves POST /jobs/{id}/actions.
+func (a *API) addAction(w http.ResponseWriter, r *request) error {
+	ref, err := r.job()
+	if err != nil {
+		return err
+	}
+	if err := r.mayEdit(ref); err != nil {
+		return err
+	}
+	b, err := newBody(r.Request, false)
+	if err != nil {
+		return err
+	}
+	spec := readActionSpec(b)
+	if err := b.finish(); err != nil {
+		return err
+	}
+	j, i, err := r.client.AddAction(r.Context(), ref, spec)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Location", a.path("jobs", string(j.ID), "actions", string(j.Actions[i].ID)))
+	return writeVersion(w, r.Request, http.StatusCreated, actionVersion(&j.Actions[i]), a.newActionView(j, i))
+}
+
+// existingAction is jobAction for writes: the permission and the action are looked at before the body.
+func (r *request) existingAction(perm jobs.Permission) (jobs.JobRef, jobs.ActionID, error) {
+	ref, id, err := r.jobAction()
+	if err != nil {
+		return ref, id, err
+	}
+	if _, _, err := r.client.Action(r.Context(), ref, id); err != nil {
+		return ref, id, err
+	}
+	return ref, id, r.client.Can(r.Context(), ref, perm)
+}
+
+// updateAction serves PUT /jobs/{id}/actions/{jobActionId}.
+func (a *API) updateAction(w http.ResponseWriter, r *request) error {
+	ref, id, err := r.existingAction(jobs.PermissionEdit)
+	if err != nil {
+		return err
+	}
+	b, err := newBody(r.Request, false)
+	if err != nil {
+		return err
+	}
+	patch := readActionPatch(b)
+	if err := b.finish(); err != nil {
+		return err
+	}
+	j, i, err := r.client.UpdateAction(r.Context(), ref, id, patch, r.expectUpdatedAt())
+	if err != nil {
+		return err
+	}
+	return writeVersion(w, r.Request, http.StatusOK, actionVersion(&j.Actions[i]), a.newActionView(j, i))
+}
+
+// deleteAction serves DELETE /jobs/{id}/actions/{jobActionId}.
+func (a *API) deleteAction(w http.ResponseWriter, r *request) error {
+	ref, id, err := r.existingAction(jobs.PermissionEdit)
+	if err != nil {
+		return err
+	}
+	if err := noQuery(r.Request); err != nil {
+		return err
+	}
+	if err := r.client.DeleteAction(r.Context(), ref, id, r.expectUpdatedAt()); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// previewView is what an action would do (contract 6.8).
+type previewView struct {
+	Success       bool           `json:"success"`
+	Error         text           `json:"error"`
+	Warnings      []string       `json:"warnings"`
+	Output        any            `json:"output"`
+	Attachments   []any          `json:"attachments"`
+	RunConditions *conditionView `json:"runConditions"`
+}
+
+type conditionView struct {
+	Met   *bool      `json:"met"`
+	Rules []ruleView `json:"rules"`
+}
+
+type ruleView struct {
+	Field    string          `json:"field"`
+	Operator string          `json:"operator"`
+	Value    json.RawMessage `json:"value"`
+	Actual   json.RawMessage `json:"actual"`
+	Met      *bool           `json:"met"`
+}
+
+// previewAction serves POST /jobs/{id}/actions/{jobActionId}/_preview.
+func (a *API) previewAction(w http.ResponseWriter, r *request) error {
+	ref, id, err := r.existingAction(jobs.PermissionRun)
+	if err != nil {
+		return err
+	}
+	b, err := newBody(r.Request, true)
+	if err != nil {
+		return err
+	}
+	params, data := b.object("params"), b.object("data")
+	b.boolean("attachments")
+	if err := b.finish(); err != nil {
+		return err
+	}
+	p, err := r.client.PreviewAction(r.Context(), ref, id, jobs.PreviewRequest{Params: params.Value, Data: data.Value})
+	if err != nil {
+		return err
+	}
+	v := previewView{
+		Success: p.Error == "", Error: text(p.Error), Warnings: p.Warnings, Output: p.Output, Attachments: []any{},
+	}
+	if v.Warnings == nil {
+		v.Warnings = []string{}
+	}
+	if c := p.Condition; c != nil {
+		v.RunConditions = &conditionView{Met: c.Met, Rules: []ruleView{}}
+		for _, rule := range c.Rules {
+			v.RunConditions.Rules = append(v.RunConditions.Rules, ruleView{rule.Field, rule.Operator, rule.Value, rule.Actual, rule.Met})
+		}
+	}
+	return write(w, r.Request, http.StatusOK, v)
+}

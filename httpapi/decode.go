@@ -1,0 +1,280 @@
+package httpapi
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/carillon-go/carillon/jobs"
+)
+
+// Limits of a JSON body (R65).
+const (
+	maxBody      = 1 << 20
+	maxBodyDepth = 32
+	maxBodyKeys  = 10_000
+)
+
+// readBody reads and checks a JSON object: type, size, encoding, depth, keys. An empty body is an object without fields where the
+// route allows it.
+func readBody(r *http.Request, emptyAllowed bool) (json.RawMessage, error) {
+	data, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, maxBody))
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return nil, fail(http.StatusRequestEntityTooLarge, "The body is larger than %d bytes", maxBody)
+	case err != nil:
+		return nil, fail(http.StatusBadRequest, "The body could not be read")
+	case len(bytes.TrimSpace(data)) == 0 && emptyAllowed:
+		return json.RawMessage("{}"), nil
+	}
+	mediaType, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	charset := strings.ToLower(params["charset"])
+	if err != nil || (mediaType != "application/json" && mediaType != "application/hal+json") || (charset != "" && charset != "utf-8") {
+		return nil, fail(http.StatusUnsupportedMediaType, "The body has to be application/json in UTF-8")
+	}
+	if err := checkJSON(data); err != nil {
+		return nil, fail(http.StatusBadRequest, "The body is not acceptable JSON: %s", err)
+	}
+	if trimmed := bytes.TrimSpace(data); trimmed[0] != '{' {
+		return nil, fail(http.StatusBadRequest, "The body has to be a JSON object")
+	}
+	return data, nil
+}
+
+// checkJSON holds what encoding/json lets through: bad UTF-8, NUL, duplicate keys, depth, number of keys, text after the value.
+func checkJSON(data []byte) error {
+	if !utf8.Valid(data) {
+		return errors.New("it is not valid UTF-8")
+	}
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.UseNumber()
+	keys := 0
+	if err := checkValue(d, 1, &keys); err != nil {
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			return errors.New("it ends too early")
+		}
+		return err
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("something follows the value")
+	}
+	return nil
+}
+
+func checkValue(d *json.Decoder, depth int, keys *int) error {
+	if depth > maxBodyDepth {
+		return fmt.Errorf("it is nested deeper than %d levels", maxBodyDepth)
+	}
+	token, err := d.Token()
+	if err != nil {
+		return err
+	}
+	switch t := token.(type) {
+	case string:
+		return checkString(t)
+	case json.Delim:
+		if t == '{' {
+			return checkObject(d, depth, keys)
+		}
+		for d.More() {
+			if *keys++; *keys > maxBodyKeys {
+				return fmt.Errorf("it has more than %d keys and entries", maxBodyKeys)
+			}
+			if err := checkValue(d, depth+1, keys); err != nil {
+				return err
+			}
+		}
+		_, err := d.Token()
+		return err
+	}
+	return nil
+}
+
+func checkObject(d *json.Decoder, depth int, keys *int) error {
+	seen := map[string]bool{}
+	for d.More() {
+		token, err := d.Token()
+		if err != nil {
+			return err
+		}
+		key, ok := token.(string)
+		if !ok {
+			return errors.New("a key is not a string")
+		}
+		if err := checkString(key); err != nil {
+			return err
+		}
+		if seen[key] {
+			return fmt.Errorf("the key %q occurs twice in one object", clip(key))
+		}
+		seen[key] = true
+		if *keys++; *keys > maxBodyKeys {
+			return fmt.Errorf("it has more than %d keys and entries", maxBodyKeys)
+		}
+		if err := checkValue(d, depth+1, keys); err != nil {
+			return err
+		}
+	}
+	_, err := d.Token()
+	return err
+}
+
+func checkString(s string) error {
+	if strings.ContainsRune(s, 0) {
+		return errors.New("a string holds a NUL character")
+	}
+	return nil
+}
+
+func clip(s string) string {
+	const most = 60
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
+}
+
+// body reads the fields of one object and collects what is wrong with them. Fields that nobody asked for are faults at finish.
+type body struct {
+	faults *jobs.Faults
+	prefix string
+	fields map[string]json.RawMessage
+	known  map[string]bool
+}
+
+// newBody reads the body of a request.
+func newBody(r *http.Request, emptyAllowed bool) (*body, error) {
+	data, err := readBody(r, emptyAllowed)
+	if err != nil {
+		return nil, err
+	}
+	return objectBody(data, "", &jobs.Faults{})
+}
+
+func objectBody(data json.RawMessage, prefix string, faults *jobs.Faults) (*body, error) {
+	b := &body{faults: faults, prefix: prefix, known: map[string]bool{}}
+	if err := json.Unmarshal(data, &b.fields); err != nil {
+		return nil, fail(http.StatusBadRequest, "The body is not acceptable JSON: %s", err)
+	}
+	return b, nil
+}
+
+func (b *body) at(name string) string { return jobs.JoinPath(b.prefix, name) }
+
+// field gives the raw value of a field, and whether it was sent and is null.
+func (b *body) field(name string) (raw json.RawMessage, set, null bool) {
+	b.known[name] = true
+	raw, set = b.fields[name]
+	return raw, set, set && string(bytes.TrimSpace(raw)) == "null"
+}
+
+// typed reads a field of a Go type; kind names it to people.
+func typed[T any](b *body, name, kind string) jobs.Field[T] {
+	raw, set, null := b.field(name)
+	if !set || null {
+		return jobs.Field[T]{Set: set, Null: null}
+	}
+	var v T
+	if err := json.Unmarshal(raw, &v); err != nil {
+		b.faults.Add(b.at(name), "has to be %s", kind)
+		return jobs.Field[T]{}
+	}
+	return jobs.Value(v)
+}
+
+func (b *body) text(name string) jobs.Field[string]  { return typed[string](b, name, "a string") }
+func (b *body) integer(name string) jobs.Field[int]  { return typed[int](b, name, "an integer") }
+func (b *body) boolean(name string) jobs.Field[bool] { return typed[bool](b, name, "true or false") }
+
+// object reads a field that has to be an object.
+func (b *body) object(name string) jobs.Field[json.RawMessage] {
+	raw, set, null := b.field(name)
+	if !set || null {
+		return jobs.Field[json.RawMessage]{Set: set, Null: null}
+	}
+	if trimmed := bytes.TrimSpace(raw); trimmed[0] != '{' {
+		b.faults.Add(b.at(name), "has to be an object")
+		return jobs.Field[json.RawMessage]{}
+	}
+	return jobs.Value(raw)
+}
+
+// list reads a field that has to be an array of objects, each as a body of its own. Null is an empty list.
+func (b *body) list(name string) []*body {
+	raw, set, null := b.field(name)
+	if !set || null {
+		return nil
+	}
+	var entries []json.RawMessage
+	if err := json.Unmarshal(raw, &entries); err != nil {
+		b.faults.Add(b.at(name), "has to be an array")
+		return nil
+	}
+	bodies := make([]*body, 0, len(entries))
+	for i, entry := range entries {
+		path := fmt.Sprintf("%s[%d]", b.at(name), i)
+		if trimmed := bytes.TrimSpace(entry); trimmed[0] != '{' {
+			b.faults.Add(path, "has to be an object")
+			continue
+		}
+		sub, err := objectBody(entry, path, b.faults)
+		if err != nil {
+			b.faults.Add(path, "has to be an object")
+			continue
+		}
+		bodies = append(bodies, sub)
+	}
+	return bodies
+}
+
+// ignore names fields that only the server sets; what was read can be sent back (contract 1.9).
+func (b *body) ignore(names ...string) {
+	for _, name := range names {
+		b.known[name] = true
+	}
+}
+
+// finish reports unknown fields and gives all faults.
+func (b *body) finish() error {
+	b.unknown()
+	return b.faults.Err()
+}
+
+func (b *body) unknown() {
+	for _, name := range sortedKeys(b.fields) {
+		if b.known[name] {
+			continue
+		}
+		if right := b.similar(name); right != "" {
+			b.faults.Add(b.at(clip(name)), "is not a field here; it is written %q", right)
+			continue
+		}
+		b.faults.Add(b.at(clip(name)), "is not a field here")
+	}
+}
+
+// similar finds the field that somebody wrote with other capitals.
+func (b *body) similar(name string) string {
+	for known := range b.known {
+		if strings.EqualFold(known, name) {
+			return known
+		}
+	}
+	return ""
+}
+
+// noBody refuses a body where none is expected, but lets the empty object through.
+func noBody(r *http.Request) error {
+	b, err := newBody(r, true)
+	if err != nil {
+		return err
+	}
+	return b.finish()
+}

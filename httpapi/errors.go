@@ -1,0 +1,139 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+
+	"github.com/carillon-go/carillon/jobs"
+)
+
+// statusError is an error that belongs to HTTP alone: content type, size, header, method.
+type statusError struct {
+	status  int
+	message string
+	// source and fields make it an error of validation.
+	source string
+	fields []jobs.FieldError
+	// retryAfter is in seconds; zero for none.
+	retryAfter int
+}
+
+func (e *statusError) Error() string { return e.message }
+
+func fail(status int, format string, args ...any) error {
+	return &statusError{status: status, message: fmt.Sprintf(format, args...)}
+}
+
+// badQuery and badHeader are errors of validation outside the body.
+func badQuery(f *jobs.Faults) error { return badInput("query", f.Err()) }
+
+func badHeader(name, format string, args ...any) error {
+	return badInput("headers", jobs.Invalid(name, format, args...))
+}
+
+func badInput(source string, err error) error {
+	var v *jobs.ValidationError
+	if !errors.As(err, &v) {
+		return err
+	}
+	return &statusError{status: http.StatusBadRequest, message: v.Error(), source: source, fields: v.Fields}
+}
+
+// errorBody is the body of every error (contract 1.10).
+type errorBody struct {
+	StatusCode int            `json:"statusCode"`
+	Error      string         `json:"error"`
+	Message    string         `json:"message"`
+	Validation *errorFields   `json:"validation,omitempty"`
+	Details    []errorDetail  `json:"details,omitempty"`
+	Data       map[string]any `json:"data,omitempty"`
+}
+
+type errorFields struct {
+	Source string   `json:"source"`
+	Keys   []string `json:"keys"`
+}
+
+type errorDetail struct {
+	Key     string `json:"key"`
+	Message string `json:"message"`
+}
+
+// problem is the one place where an error becomes a status and a body. Text of an unknown error is for the log alone.
+func problem(err error) (body errorBody, retryAfter int, internal bool) {
+	var (
+		http1    *statusError
+		invalid  *jobs.ValidationError
+		conflict *jobs.ConflictError
+		down     *jobs.UnavailableError
+	)
+	switch {
+	case errors.As(err, &http1):
+		body = newErrorBody(http1.status, http1.message)
+		body.fields(http1.source, http1.fields)
+		retryAfter = http1.retryAfter
+	case errors.As(err, &invalid):
+		body = newErrorBody(http.StatusBadRequest, invalid.Error())
+		body.fields("payload", invalid.Fields)
+	case errors.Is(err, jobs.ErrUnauthenticated):
+		body = newErrorBody(http.StatusUnauthorized, "Sign in or send a valid token")
+	case errors.Is(err, jobs.ErrForbidden):
+		body = newErrorBody(http.StatusForbidden, err.Error())
+	case errors.Is(err, jobs.ErrNotFound):
+		body = newErrorBody(http.StatusNotFound, capital(err.Error()))
+	case errors.As(err, &conflict):
+		body = newErrorBody(http.StatusConflict, conflict.Reason)
+		body.Data = conflict.Data
+	case errors.Is(err, jobs.ErrPrecondition):
+		body = newErrorBody(http.StatusPreconditionFailed, "It was changed since you read it: If-Match does not match")
+	case errors.As(err, &down):
+		body, retryAfter, internal = newErrorBody(http.StatusServiceUnavailable, down.Reason), 5, down.Cause != nil
+	case errors.Is(err, jobs.ErrUnavailable):
+		body, retryAfter, internal = newErrorBody(http.StatusServiceUnavailable, "Not available now, try again"), 5, true
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		body, retryAfter = newErrorBody(http.StatusServiceUnavailable, "The request was given up"), 1
+	default:
+		body, internal = newErrorBody(http.StatusInternalServerError, "An internal error; the log has it under the id of X-Request-Id"), true
+	}
+	return body, retryAfter, internal
+}
+
+func newErrorBody(status int, message string) errorBody {
+	return errorBody{StatusCode: status, Error: http.StatusText(status), Message: message}
+}
+
+func (b *errorBody) fields(source string, fields []jobs.FieldError) {
+	if len(fields) == 0 {
+		return
+	}
+	b.Validation = &errorFields{Source: source}
+	for _, f := range fields {
+		b.Validation.Keys = append(b.Validation.Keys, f.Path)
+		b.Details = append(b.Details, errorDetail{Key: f.Path, Message: f.Message})
+	}
+}
+
+// writeError answers with the body of contract 1.10 and logs what a person has to know.
+func (a *API) writeError(w http.ResponseWriter, r *http.Request, requestID string, err error) {
+	body, retryAfter, internal := problem(err)
+	if internal && r.Context().Err() == nil {
+		a.log.ErrorContext(r.Context(), "request failed", "request_id", requestID, "method", r.Method, "status", body.StatusCode, "err", err)
+	}
+	if body.StatusCode == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", "Bearer")
+	}
+	if retryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(retryAfter))
+	}
+	writeJSON(w, r, body.StatusCode, body)
+}
+
+func capital(s string) string {
+	if s == "" || s[0] < 'a' || s[0] > 'z' {
+		return s
+	}
+	return string(s[0]-'a'+'A') + s[1:]
+}

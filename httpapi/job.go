@@ -1,0 +1,305 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+
+	"github.com/carillon-go/carillon/jobs"
+)
+
+// jobItem is a job as lists show it (contract 2.1, fields marked L).
+type jobItem struct {
+	Links        links        `json:"_links"`
+	ID           jobs.ID      `json:"id"`
+	Type         string       `json:"type"`
+	Name         string       `json:"name"`
+	Slug         text         `json:"slug"`
+	Description  text         `json:"description"`
+	OwnerID      string       `json:"ownerId"`
+	Interval     text         `json:"interval"`
+	IntervalType text         `json:"intervalType"`
+	Timezone     text         `json:"timezone"`
+	Enabled      bool         `json:"enabled"`
+	StartOn      stamp        `json:"startOn"`
+	EndOn        stamp        `json:"endOn"`
+	NextRunAt    stamp        `json:"nextRunAt"`
+	LockedAt     stamp        `json:"lockedAt"`
+	LastRun      *lastRunView `json:"lastRun"`
+	CreatedAt    stamp        `json:"createdAt"`
+	UpdatedAt    stamp        `json:"updatedAt"`
+}
+
+type lastRunView struct {
+	ID       jobs.RunID     `json:"id"`
+	Status   jobs.RunStatus `json:"status"`
+	Success  bool           `json:"success"`
+	Warnings bool           `json:"warnings"`
+	Duration [2]stamp       `json:"duration"`
+}
+
+// jobView is the full job (contract 2.1).
+type jobView struct {
+	jobItem
+	NaturalID     string          `json:"naturalId"`
+	Tenant        jobs.TenantID   `json:"tenant"`
+	OwnerName     string          `json:"ownerName"`
+	Data          json.RawMessage `json:"data"`
+	Policies      policiesView    `json:"policies"`
+	EditingID     text            `json:"editingId"`
+	Shared        bool            `json:"shared"`
+	Favorite      bool            `json:"favorite"`
+	Tags          []string        `json:"tags"`
+	Permissions   permissionsView `json:"permissions"`
+	Revision      int64           `json:"revision"`
+	DefnUpdatedAt stamp           `json:"defnUpdatedAt"`
+	Embedded      jobParts        `json:"_embedded"`
+}
+
+type jobParts struct {
+	Driver   *driverItem  `json:"inf:job-driver"`
+	Datasets []any        `json:"inf:dataset"`
+	Actions  []actionView `json:"inf:job-action"`
+}
+
+func (a *API) newJobItem(j *jobs.Job) jobItem {
+	item := jobItem{
+		Links: links{"self": a.link("jobs", string(j.ID))}, ID: j.ID, Type: j.Type, Name: j.Name, Slug: text(j.Slug),
+		Description: text(j.Description), OwnerID: string(j.OwnerID), Interval: text(j.Schedule.Interval),
+		IntervalType: text(j.Schedule.IntervalType), Timezone: text(j.Schedule.Timezone), Enabled: j.Enabled,
+		StartOn: stamp(j.Schedule.StartOn), EndOn: stamp(j.Schedule.EndOn), NextRunAt: stamp(j.NextRunAt),
+		LockedAt: stamp(j.LockedAt), CreatedAt: stamp(j.CreatedAt), UpdatedAt: stamp(j.UpdatedAt),
+	}
+	if l := j.LastRun; l != nil {
+		success := l.Status == jobs.RunSuccess || l.Status == jobs.RunWarning
+		item.LastRun = &lastRunView{l.ID, l.Status, success, l.Warnings, [2]stamp{stamp(l.StartedAt), stamp(l.EndedAt)}}
+	}
+	return item
+}
+
+// jobView builds the full job as the caller sees it.
+func (a *API) jobView(ctx context.Context, r *request, j *jobs.Job) (jobView, error) {
+	names, err := r.client.Names(ctx, []jobs.PrincipalID{j.OwnerID})
+	if err != nil {
+		return jobView{}, err
+	}
+	perms := r.client.Principal().PermissionsOn(j)
+	v := jobView{
+		jobItem: a.newJobItem(j), NaturalID: j.NaturalID(), Tenant: j.Tenant, OwnerName: names[j.OwnerID], Data: j.Data,
+		Policies: newPoliciesView(j.Policies), EditingID: text(j.EditingID), Shared: len(j.Shares) > 0, Tags: []string{},
+		Permissions: newPermissionsView(perms), Revision: j.Revision, DefnUpdatedAt: stamp(j.DefnUpdatedAt),
+		Embedded: jobParts{Datasets: []any{}, Actions: a.actionViews(j)},
+	}
+	if d, err := r.client.Driver(ctx, jobs.DriverJob, j.Type); err == nil {
+		item := a.newDriverItem(d)
+		v.Embedded.Driver = &item
+	}
+	id := string(j.ID)
+	v.Links["inf:job-actions"] = a.link("jobs", id, "actions")
+	v.Links["inf:job-histories"] = a.link("jobs", id, "history")
+	if perms.Run {
+		v.Links["inf:run"] = a.link("jobs", id)
+	}
+	return v, nil
+}
+
+// listJobs serves GET /jobs.
+func (a *API) listJobs(w http.ResponseWriter, r *request) error {
+	q, err := newQuery(r.Request)
+	if err != nil {
+		return err
+	}
+	start, limit := q.page(30)
+	jq := jobs.JobQuery{
+		Words: q.words("q"), Type: q.text("type"), OwnerID: jobs.ParsePrincipalID(q.text("ownerId")), Enabled: q.boolean("enabled"),
+		Running: q.boolean("running"), Sort: q.sort(jobs.JobSortFields), Start: start, Limit: limit,
+	}
+	if err := q.finish(); err != nil {
+		return err
+	}
+	page, err := r.client.Jobs(r.Context(), jq)
+	if err != nil {
+		return err
+	}
+	items := make([]jobItem, len(page.Items))
+	for i, j := range page.Items {
+		items[i] = a.newJobItem(j)
+	}
+	self := link{Href: a.path("jobs") + "{?sort,limit,start,q,type,ownerId,enabled,running}", Templated: true}
+	return write(w, r.Request, http.StatusOK, jobCollection{
+		newCollection(r.Request, self, "inf:job", items, start, limit, page.Total), createPermission{r.client.MayCreateJobs()},
+	})
+}
+
+type jobCollection struct {
+	collection
+	Permissions createPermission `json:"permissions"`
+}
+
+type createPermission struct {
+	Create bool `json:"create"`
+}
+
+// flatJob is a job of the flat list (contract 4.2).
+type flatJob struct {
+	ID          jobs.ID         `json:"id"`
+	Name        string          `json:"name"`
+	Type        string          `json:"type"`
+	Enabled     bool            `json:"enabled"`
+	OwnerID     string          `json:"ownerId"`
+	OwnerName   string          `json:"ownerName"`
+	NaturalID   string          `json:"naturalId"`
+	Tags        []string        `json:"tags"`
+	Sharing     []flatShare     `json:"sharing"`
+	Permissions permissionsView `json:"permissions"`
+}
+
+type flatShare struct {
+	PrincipalID string     `json:"principalId"`
+	AccessLevel jobs.Level `json:"accessLevel"`
+}
+
+// flatJobs serves GET /jobs-list.
+func (a *API) flatJobs(w http.ResponseWriter, r *request) error {
+	if err := noQuery(r.Request); err != nil {
+		return err
+	}
+	page, err := r.client.Jobs(r.Context(), jobs.JobQuery{})
+	if err != nil {
+		return err
+	}
+	owners := make([]jobs.PrincipalID, 0, len(page.Items))
+	for _, j := range page.Items {
+		owners = append(owners, j.OwnerID)
+	}
+	names, err := r.client.Names(r.Context(), owners)
+	if err != nil {
+		return err
+	}
+	list := make([]flatJob, len(page.Items))
+	for i, j := range page.Items {
+		list[i] = flatJob{
+			ID: j.ID, Name: j.Name, Type: j.Type, Enabled: j.Enabled, OwnerID: string(j.OwnerID), OwnerName: names[j.OwnerID],
+			NaturalID: j.NaturalID(), Tags: []string{}, Sharing: []flatShare{},
+			Permissions: newPermissionsView(r.client.Principal().PermissionsOn(j)),
+		}
+		for _, s := range j.Shares {
+			list[i].Sharing = append(list[i].Sharing, flatShare{string(s.PrincipalID), s.Level})
+		}
+	}
+	return write(w, r.Request, http.StatusOK, list)
+}
+
+// getJob serves GET /jobs/{id}.
+func (a *API) getJob(w http.ResponseWriter, r *request) error {
+	ref, err := r.job()
+	if err != nil {
+		return err
+	}
+	if err := noQuery(r.Request); err != nil {
+		return r.below(ref, err)
+	}
+	j, err := r.client.Job(r.Context(), ref)
+	if err != nil {
+		return err
+	}
+	v, err := a.jobView(r.Context(), r, j)
+	if err != nil {
+		return err
+	}
+	return writeTagged(w, r.Request, jobVersion(j), v)
+}
+
+// createJob serves POST /jobs.
+func (a *API) createJob(w http.ResponseWriter, r *request) error {
+	if !r.client.MayCreateJobs() {
+		return jobs.Forbidden("jobs:create is not allowed")
+	}
+	b, err := newBody(r.Request, false)
+	if err != nil {
+		return err
+	}
+	spec := readJobSpec(b)
+	b.ignore(jobServerFields...)
+	b.unknown()
+	if !b.faults.Empty() {
+		// Faults of the form and faults of the rules are told together.
+		return mergeFaults(b.faults, r.client.CheckJob(r.Context(), spec))
+	}
+	j, err := r.client.CreateJob(r.Context(), spec)
+	if err != nil {
+		return err
+	}
+	v, err := a.jobView(r.Context(), r, j)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Location", a.path("jobs", string(j.ID)))
+	return writeVersion(w, r.Request, http.StatusCreated, jobVersion(j), v)
+}
+
+// updateJob serves PUT /jobs/{id}.
+func (a *API) updateJob(w http.ResponseWriter, r *request) error {
+	ref, err := r.job()
+	if err != nil {
+		return err
+	}
+	if err := r.mayEdit(ref); err != nil {
+		return err
+	}
+	b, err := newBody(r.Request, false)
+	if err != nil {
+		return err
+	}
+	patch := readJobPatch(b)
+	for _, name := range []string{"actions", "datasets"} {
+		if _, set, _ := b.field(name); set {
+			b.faults.Add(name, "cannot be changed here; it has routes of its own")
+		}
+	}
+	if len(b.list("tags")) > 0 {
+		b.faults.Add("tags", "cannot be changed here; it has routes of its own")
+	}
+	b.ignore(jobServerFields...)
+	if err := b.finish(); err != nil {
+		return err
+	}
+	j, err := r.client.UpdateJob(r.Context(), ref, patch, r.expectRevision())
+	if err != nil {
+		return err
+	}
+	v, err := a.jobView(r.Context(), r, j)
+	if err != nil {
+		return err
+	}
+	return writeVersion(w, r.Request, http.StatusOK, jobVersion(j), v)
+}
+
+// mayEdit keeps the order of checks: what the caller may not do is said before what is wrong with the body.
+func (r *request) mayEdit(ref jobs.JobRef) error {
+	return r.client.Can(r.Context(), ref, jobs.PermissionEdit)
+}
+
+// deleteJob serves DELETE /jobs/{id}.
+func (a *API) deleteJob(w http.ResponseWriter, r *request) error {
+	ref, err := r.job()
+	if err != nil {
+		return err
+	}
+	if err := r.client.Can(r.Context(), ref, jobs.PermissionDelete); err != nil {
+		return err
+	}
+	q, err := newQuery(r.Request)
+	if err != nil {
+		return err
+	}
+	force := q.boolean("force")
+	if err := q.finish(); err != nil {
+		return err
+	}
+	if err := r.client.DeleteJob(r.Context(), ref, force != nil && *force, r.expectRevision()); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}

@@ -1,0 +1,252 @@
+package httpapi
+
+import (
+	"errors"
+	"time"
+
+	"github.com/carillon-go/carillon/jobs"
+)
+
+// jobServerFields are set by the server alone and ignored in bodies, so that what was read can be sent back (contract 1.9).
+var jobServerFields = []string{
+	"id", "naturalId", "tenant", "ownerName", "nextRunAt", "lockedAt", "lastRun", "editingId", "shared", "favorite", "permissions",
+	"revision", "createdAt", "updatedAt", "defnUpdatedAt", "_links", "_embedded",
+}
+
+// readJobSpec reads the body of contract 2.2.
+func readJobSpec(b *body) jobs.JobSpec {
+	enabled := b.boolean("enabled")
+	spec := jobs.JobSpec{
+		Type: textOf(b, "type", true), Name: textOf(b, "name", true), Slug: textOf(b, "slug", false),
+		Description: b.text("description").Value, OwnerID: jobs.ParsePrincipalID(b.text("ownerId").Value),
+		Schedule: jobs.ScheduleSpec{
+			Interval: b.text("interval").Value, IntervalType: jobs.IntervalType(b.text("intervalType").Value),
+			Timezone: b.text("timezone").Value, StartOn: b.text("startOn").Value, EndOn: b.text("endOn").Value,
+		},
+		Disabled: enabled.Set && !enabled.Value, Data: b.object("data").Value,
+	}
+	if p := readPolicies(b, "policies"); p.Set && !p.Null {
+		spec.Policies = &p.Value
+	}
+	for _, action := range b.list("actions") {
+		spec.Actions = append(spec.Actions, readActionSpec(action))
+		action.unknown()
+	}
+	for _, name := range []string{"tags", "datasets"} {
+		// Empty lists are what a job has that was read; other values need routes that this server does not have yet.
+		if len(b.list(name)) > 0 {
+			b.faults.Add(name, "is not supported by this server yet")
+		}
+	}
+	return spec
+}
+
+// textOf reads a string that may not be null, or may be left out.
+func textOf(b *body, name string, needed bool) string {
+	f := b.text(name)
+	if f.Null && needed {
+		b.faults.Add(b.at(name), "may not be null")
+	}
+	return f.Value
+}
+
+// readJobPatch reads the body of contract 2.4.
+func readJobPatch(b *body) jobs.JobPatch {
+	return jobs.JobPatch{
+		Type: b.text("type"), OwnerID: word[jobs.PrincipalID](b, "ownerId"), Name: b.text("name"), Slug: b.text("slug"),
+		Description: b.text("description"), Interval: b.text("interval"), IntervalType: b.text("intervalType"), Timezone: b.text("timezone"),
+		StartOn: b.text("startOn"), EndOn: b.text("endOn"), Enabled: b.boolean("enabled"), Data: b.object("data"),
+		Policies: readPolicies(b, "policies"),
+	}
+}
+
+// readActionSpec reads the body of contract 6.3.
+func readActionSpec(b *body) jobs.ActionSpec {
+	enabled := b.boolean("enabled")
+	spec := jobs.ActionSpec{
+		Type: textOf(b, "type", true), Name: textOf(b, "name", true), Disabled: enabled.Set && !enabled.Value,
+		Data: b.object("data").Value, RunConditions: b.object("runConditions").Value, OnError: jobs.OnError(b.text("onError").Value),
+	}
+	if index := b.integer("index"); index.Set && !index.Null {
+		spec.Index = &index.Value
+	}
+	if step, set := readStepPolicy(b); set {
+		spec.Step = &step
+	}
+	if len(b.list("attachments")) > 0 {
+		b.faults.Add(b.at("attachments"), "is not supported by this server yet")
+	}
+	b.ignore(actionServerFields...)
+	return spec
+}
+
+// readActionPatch reads the body of contract 6.5.
+func readActionPatch(b *body) jobs.ActionPatch {
+	p := jobs.ActionPatch{
+		Type: b.text("type"), Name: b.text("name"), Index: b.integer("index"), Enabled: b.boolean("enabled"), Data: b.object("data"),
+		RunConditions: b.object("runConditions"), OnError: word[jobs.OnError](b, "onError"), Timeout: b.seconds("timeoutSeconds"),
+		MaxRetries: b.integer("maxRetries"), RetryDelay: b.seconds("retryDelaySeconds"), Backoff: word[jobs.Backoff](b, "backoff"),
+		OnInterrupt: word[jobs.OnInterrupt](b, "onInterrupt"),
+	}
+	b.ignore(actionServerFields...)
+	return p
+}
+
+var actionServerFields = []string{"id", "jobId", "originId", "createdAt", "updatedAt", "_links", "_embedded"}
+
+// word reads a string of a type of words.
+func word[T ~string](b *body, name string) jobs.Field[T] { return typed[T](b, name, "a string") }
+
+// seconds reads an integer number of seconds. What cannot be a duration is out of every range and is refused by the rules.
+func (b *body) seconds(name string) jobs.Field[time.Duration] {
+	n := b.integer(name)
+	if !n.Set || n.Null {
+		return jobs.Field[time.Duration]{Set: n.Set, Null: n.Null}
+	}
+	const most = 1 << 31
+	return jobs.Value(time.Duration(min(max(n.Value, -1), most)) * time.Second)
+}
+
+// readStepPolicy reads the fields of a step over the defaults; set is false if none was sent.
+func readStepPolicy(b *body) (p jobs.StepPolicy, set bool) {
+	p = jobs.DefaultStepPolicy()
+	timeout := b.seconds("timeoutSeconds")
+	if timeout.Set && !timeout.Null {
+		p.Timeout = timeout.Value
+		if p.Timeout == 0 {
+			b.faults.Add(b.at("timeoutSeconds"), "is 0; 1 to 86400, or null")
+		}
+	}
+	set = timeout.Set
+	set = assign(b, "maxRetries", b.integer("maxRetries"), &p.MaxRetries) || set
+	set = assign(b, "retryDelaySeconds", b.seconds("retryDelaySeconds"), &p.RetryDelay) || set
+	set = assign(b, "backoff", word[jobs.Backoff](b, "backoff"), &p.Backoff) || set
+	set = assign(b, "onInterrupt", word[jobs.OnInterrupt](b, "onInterrupt"), &p.OnInterrupt) || set
+	return p, set
+}
+
+// assign takes over a value that was sent; null is a fault.
+func assign[T any](b *body, name string, f jobs.Field[T], to *T) bool {
+	if f.Null {
+		b.faults.Add(b.at(name), "may not be null")
+	}
+	if f.Set && !f.Null {
+		*to = f.Value
+	}
+	return f.Set
+}
+
+// readPolicies reads the policies of contract 20.1 over the defaults: as every value but data they are replaced as a whole.
+func readPolicies(b *body, name string) jobs.Field[jobs.Policies] {
+	raw := b.object(name)
+	if !raw.Set || raw.Null {
+		return jobs.Field[jobs.Policies]{Set: raw.Set, Null: raw.Null}
+	}
+	sub, err := objectBody(raw.Value, b.at(name), b.faults)
+	if err != nil {
+		b.faults.Add(b.at(name), "has to be an object")
+		return jobs.Field[jobs.Policies]{}
+	}
+	p := jobs.DefaultPolicies()
+	assign(sub, "overlap", word[jobs.Overlap](sub, "overlap"), &p.Overlap)
+	assign(sub, "maxConcurrent", sub.integer("maxConcurrent"), &p.MaxConcurrent)
+	assign(sub, "misfire", word[jobs.Misfire](sub, "misfire"), &p.Misfire)
+	assign(sub, "misfireGraceSeconds", sub.seconds("misfireGraceSeconds"), &p.MisfireGrace)
+	assign(sub, "misfireWindowSeconds", sub.seconds("misfireWindowSeconds"), &p.MisfireWindow)
+	assign(sub, "jitterSeconds", sub.seconds("jitterSeconds"), &p.Jitter)
+	assign(sub, "priority", sub.integer("priority"), &p.Priority)
+	p.Timeout = positive(sub, "timeoutSeconds", sub.seconds("timeoutSeconds"))
+	p.KeepDays = positive(sub, "keepDays", sub.integer("keepDays"))
+	p.KeepRuns = positive(sub, "keepRuns", sub.integer("keepRuns"))
+	if driver := sub.object("driver"); driver.Set && !driver.Null {
+		if step, err := objectBody(driver.Value, sub.at("driver"), b.faults); err == nil {
+			p.Driver, _ = readStepPolicy(step)
+			step.unknown()
+		}
+	}
+	if expect := sub.object("expect"); expect.Set && !expect.Null {
+		b.faults.Add(sub.at("expect"), "is not supported by this server yet")
+	}
+	sub.unknown()
+	return jobs.Value(p)
+}
+
+// positive reads a number that is null or at least 1.
+func positive[T int | time.Duration](b *body, name string, f jobs.Field[T]) T {
+	if f.Set && !f.Null && f.Value == 0 {
+		b.faults.Add(b.at(name), "is 0; at least 1, or null")
+	}
+	return f.Value
+}
+
+// policiesView is the policies of a job (contract 20.1).
+type policiesView struct {
+	Overlap              jobs.Overlap   `json:"overlap"`
+	MaxConcurrent        int            `json:"maxConcurrent"`
+	Misfire              jobs.Misfire   `json:"misfire"`
+	MisfireGraceSeconds  int            `json:"misfireGraceSeconds"`
+	MisfireWindowSeconds int            `json:"misfireWindowSeconds"`
+	JitterSeconds        int            `json:"jitterSeconds"`
+	TimeoutSeconds       *int           `json:"timeoutSeconds"`
+	Priority             int            `json:"priority"`
+	KeepDays             *int           `json:"keepDays"`
+	KeepRuns             *int           `json:"keepRuns"`
+	Expect               *struct{}      `json:"expect"`
+	Driver               stepPolicyView `json:"driver"`
+}
+
+// stepPolicyView is how a step is tried (contract 6.1 and 20.2).
+type stepPolicyView struct {
+	TimeoutSeconds    *int             `json:"timeoutSeconds"`
+	MaxRetries        int              `json:"maxRetries"`
+	RetryDelaySeconds int              `json:"retryDelaySeconds"`
+	Backoff           jobs.Backoff     `json:"backoff"`
+	OnInterrupt       jobs.OnInterrupt `json:"onInterrupt"`
+}
+
+func newPoliciesView(p jobs.Policies) policiesView {
+	return policiesView{
+		Overlap: p.Overlap, MaxConcurrent: p.MaxConcurrent, Misfire: p.Misfire, MisfireGraceSeconds: secondsOf(p.MisfireGrace),
+		MisfireWindowSeconds: secondsOf(p.MisfireWindow), JitterSeconds: secondsOf(p.Jitter), TimeoutSeconds: orNull(secondsOf(p.Timeout)),
+		Priority: p.Priority, KeepDays: orNull(p.KeepDays), KeepRuns: orNull(p.KeepRuns), Driver: newStepPolicyView(p.Driver),
+	}
+}
+
+func newStepPolicyView(p jobs.StepPolicy) stepPolicyView {
+	return stepPolicyView{
+		TimeoutSeconds: orNull(secondsOf(p.Timeout)), MaxRetries: p.MaxRetries, RetryDelaySeconds: secondsOf(p.RetryDelay),
+		Backoff: p.Backoff, OnInterrupt: p.OnInterrupt,
+	}
+}
+
+func secondsOf(d time.Duration) int { return int(d / time.Second) }
+
+func orNull(n int) *int {
+	if n == 0 {
+		return nil
+	}
+	return &n
+}
+
+// mergeFaults joins the faults of the form with an error of the rules.
+func mergeFaults(faults *jobs.Faults, err error) error {
+	if faults.Empty() {
+		return err
+	}
+	var invalid *jobs.ValidationError
+	if errors.As(err, &invalid) {
+		seen := map[string]bool{}
+		var own *jobs.ValidationError
+		if errors.As(faults.Err(), &own) {
+			for _, f := range own.Fields {
+				seen[f.Path] = true
+			}
+		}
+		for _, f := range invalid.Fields {
+			if !seen[f.Path] {
+				faults.Add(f.Path, "%s", f.Message)
+			}
+		}
+	}
+	return faults.Err()
+}

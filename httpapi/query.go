@@ -1,0 +1,178 @@
+package httpapi
+
+import (
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/carillon-go/carillon/jobs"
+)
+
+// Limits of query parameters (R65).
+const (
+	maxQueryText   = 500
+	maxQueryWords  = 16
+	maxQueryValues = 100
+	maxPage        = 1000
+	maxStart       = 1_000_000_000
+)
+
+// query reads parameters and collects what is wrong with them. Parameters that nobody asked for are faults at finish.
+type query struct {
+	faults jobs.Faults
+	values url.Values
+	known  map[string]bool
+}
+
+func newQuery(r *http.Request) (*query, error) {
+	values, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, fail(http.StatusBadRequest, "The query cannot be read: %s", err)
+	}
+	q := &query{values: values, known: map[string]bool{}}
+	n := 0
+	for name, list := range values {
+		n += len(list)
+		for _, v := range list {
+			if !utf8.ValidString(v) || strings.ContainsRune(v, 0) {
+				q.faults.Add(clip(name), "is not valid UTF-8 or holds a NUL character")
+			}
+		}
+	}
+	if n > maxQueryValues {
+		return nil, fail(http.StatusBadRequest, "The query has %d values; at most %d", n, maxQueryValues)
+	}
+	return q, nil
+}
+
+// one gives the only value of a parameter.
+func (q *query) one(name string) (string, bool) {
+	q.known[name] = true
+	list := q.values[name]
+	if len(list) > 1 {
+		q.faults.Add(name, "is given %d times", len(list))
+	}
+	if len(list) == 0 {
+		return "", false
+	}
+	return list[0], true
+}
+
+// all gives all values of a parameter that may be repeated.
+func (q *query) all(name string) []string {
+	q.known[name] = true
+	return q.values[name]
+}
+
+func (q *query) text(name string) string {
+	v, _ := q.one(name)
+	return v
+}
+
+// words splits a search text at white space.
+func (q *query) words(name string) []string {
+	v, _ := q.one(name)
+	words := strings.Fields(v)
+	switch {
+	case len(v) > maxQueryText:
+		q.faults.Add(name, "has %d bytes; at most %d", len(v), maxQueryText)
+	case len(words) > maxQueryWords:
+		q.faults.Add(name, "has %d words; at most %d", len(words), maxQueryWords)
+	}
+	return words
+}
+
+func (q *query) integer(name string, def, low, high int) int {
+	v, ok := q.one(name)
+	if !ok {
+		return def
+	}
+	n, err := strconv.Atoi(v)
+	if err != nil || strconv.Itoa(n) != v {
+		q.faults.Add(name, "is %q; an integer from %d to %d", clip(v), low, high)
+		return def
+	}
+	if n < low || n > high {
+		q.faults.Add(name, "is %d; %d to %d", n, low, high)
+		return def
+	}
+	return n
+}
+
+// boolean gives nil if the parameter is absent.
+func (q *query) boolean(name string) *bool {
+	v, ok := q.one(name)
+	if !ok {
+		return nil
+	}
+	b := v == "true"
+	if !b && v != "false" {
+		q.faults.Add(name, "is %q; true or false", clip(v))
+		return nil
+	}
+	return &b
+}
+
+// moment reads a date-time of contract 1.8 in UTC.
+func (q *query) moment(name string) time.Time {
+	v, ok := q.one(name)
+	if !ok {
+		return time.Time{}
+	}
+	t, err := jobs.ParseScheduleTime(v, "", false)
+	if err != nil {
+		q.faults.Add(name, "%s", err)
+	}
+	return t
+}
+
+// page reads start and limit.
+func (q *query) page(limit int) (int, int) {
+	return q.integer("start", 0, 0, maxStart), q.integer("limit", limit, 1, maxPage)
+}
+
+// sort reads field names with "-" in front for descending, repeated or separated by commas; fields are those of the route.
+func (q *query) sort(fields []string) []jobs.SortKey {
+	var keys []jobs.SortKey
+	for _, v := range q.all("sort") {
+		for name := range strings.SplitSeq(v, ",") {
+			field, descending := strings.CutPrefix(name, "-")
+			if !slices.Contains(fields, field) {
+				q.faults.Add("sort", "cannot sort by %q; one of %s", clip(field), strings.Join(fields, ", "))
+				continue
+			}
+			keys = append(keys, jobs.SortKey{Field: field, Descending: descending})
+		}
+	}
+	return keys
+}
+
+// finish reports unknown parameters and gives all faults.
+func (q *query) finish() error {
+	q.finishUnknown()
+	return badInput("query", q.faults.Err())
+}
+
+func (q *query) finishUnknown() {
+	for _, name := range sortedKeys(q.values) {
+		if !q.known[name] {
+			q.faults.Add(clip(name), "is not a parameter here")
+		}
+	}
+}
+
+// noQuery refuses parameters where none exist.
+func noQuery(r *http.Request) error {
+	q, err := newQuery(r)
+	if err != nil {
+		return err
+	}
+	return q.finish()
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -1,0 +1,178 @@
+package httpapi
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/julienschmidt/httprouter"
+
+	"github.com/carillon-go/carillon/jobs"
+)
+
+// group is the row of the permission matrix that a route belongs to (reliability section 9). The use cases check it; the table says
+// what a test has to find.
+type group string
+
+const (
+	groupOpen     group = "open"
+	groupIdentity group = "I"
+	groupCreate   group = "C"
+	groupRead     group = "L1"
+	groupRun      group = "L2"
+	groupEdit     group = "L3"
+	groupFull     group = "L10"
+	groupSuper    group = "S"
+	groupCluster  group = "K"
+)
+
+// route is one line of the table from which the router and the route test are made.
+type route struct {
+	method string
+	// path is below the prefix, in the router's notation. Wildcard names are those of contract 16.1.
+	path   string
+	group  group
+	handle func(*API, http.ResponseWriter, *request) error
+	// accounts: the route exists only with the built-in identity.
+	accounts bool
+}
+
+var routes = []route{
+	{"GET", "/jobs", groupIdentity, (*API).listJobs, false},
+	{"POST", "/jobs", groupCreate, (*API).createJob, false},
+	{"GET", "/jobs/:id", groupRead, (*API).getJob, false},
+	{"POST", "/jobs/:id", groupRun, (*API).runJob, false},
+	{"PUT", "/jobs/:id", groupEdit, (*API).updateJob, false},
+	{"DELETE", "/jobs/:id", groupFull, (*API).deleteJob, false},
+	{"GET", "/jobs-list", groupIdentity, (*API).flatJobs, false},
+
+	{"GET", "/jobs/:id/actions", groupRead, (*API).listActions, false},
+	{"POST", "/jobs/:id/actions", groupEdit, (*API).addAction, false},
+	{"GET", "/jobs/:id/actions/:jobActionId", groupRead, (*API).getAction, false},
+	{"PUT", "/jobs/:id/actions/:jobActionId", groupEdit, (*API).updateAction, false},
+	{"DELETE", "/jobs/:id/actions/:jobActionId", groupEdit, (*API).deleteAction, false},
+	{"POST", "/jobs/:id/actions/:jobActionId/_preview", groupRun, (*API).previewAction, false},
+
+	{"GET", "/jobs/:id/history", groupRead, (*API).listRuns, false},
+	{"DELETE", "/jobs/:id/history", groupEdit, (*API).deleteRuns, false},
+	{"GET", "/jobs/:id/history/:historyId", groupRead, (*API).getRun, false},
+	{"DELETE", "/jobs/:id/history/:historyId", groupEdit, (*API).deleteRun, false},
+	{"POST", "/jobs/:id/history/:historyId/_cancel", groupRun, (*API).cancelRun, false},
+	{"GET", "/jobs/:id/history/:historyId/progress", groupRead, (*API).runProgress, false},
+	{"GET", "/jobs/:id/history/:historyId/logs", groupRead, (*API).listLogs, false},
+
+	{"GET", "/jobs/:id/fires", groupRead, (*API).listFires, false},
+	{"GET", "/job-fire-times", groupIdentity, (*API).fireTimes, false},
+
+	{"GET", "/job-workers", groupSuper, (*API).listWorkers, false},
+	{"GET", "/job-workers/:workerId", groupSuper, (*API).getWorker, false},
+	{"PUT", "/job-workers/:workerId", groupCluster, (*API).updateWorker, false},
+	{"DELETE", "/job-workers/:workerId", groupCluster, (*API).deleteWorker, false},
+	{"GET", "/job-limits", groupSuper, (*API).getLimits, false},
+	{"PUT", "/job-limits", groupSuper, (*API).updateLimits, false},
+
+	{"GET", "/job-drivers", groupIdentity, listDrivers(jobs.DriverJob), false},
+	{"GET", "/job-drivers/:driverId", groupIdentity, getDriver(jobs.DriverJob), false},
+	{"GET", "/job-action-drivers", groupIdentity, listDrivers(jobs.DriverAction), false},
+	{"GET", "/job-action-drivers/:driverId", groupIdentity, getDriver(jobs.DriverAction), false},
+	{"GET", "/job-attachment-drivers", groupIdentity, listDrivers(jobs.DriverAttachment), false},
+	{"GET", "/job-attachment-drivers/:driverId", groupIdentity, getDriver(jobs.DriverAttachment), false},
+
+	{"POST", "/login/:domain", groupOpen, (*API).login, true},
+	{"POST", "/logout", groupIdentity, (*API).logout, true},
+	{"GET", "/session", groupIdentity, (*API).session, false},
+	{"GET", "/tokens", groupIdentity, (*API).listTokens, true},
+	{"POST", "/tokens", groupIdentity, (*API).createToken, true},
+	{"DELETE", "/tokens/:tokenId", groupIdentity, (*API).deleteToken, true},
+}
+
+// newRouter registers the table. A conflict of two routes panics here, at the first start of any test.
+func (a *API) newRouter() *httprouter.Router {
+	r := httprouter.New()
+	r.RedirectTrailingSlash, r.RedirectFixedPath, r.HandleOPTIONS = false, false, false
+	r.HandleMethodNotAllowed = true
+	for _, route := range routes {
+		if route.accounts && a.options.Accounts == nil {
+			continue
+		}
+		handle := a.handler(route)
+		r.Handle(route.method, a.prefix+route.path, handle)
+		if route.method == http.MethodGet {
+			r.Handle(http.MethodHead, a.prefix+route.path, handle)
+		}
+	}
+	r.NotFound = a.fixed(jobs.NotFound("route"))
+	r.MethodNotAllowed = a.fixed(fail(http.StatusMethodNotAllowed, "The method is not allowed on this path"))
+	return r
+}
+
+func (a *API) fixed(err error) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		a.writeError(w, r, a.begin(w), err)
+	})
+}
+
+// begin sets what every answer has, and gives the id of the request.
+func (a *API) begin(w http.ResponseWriter) string {
+	id := jobs.NewUUID()
+	h := w.Header()
+	h.Set("X-Request-Id", id)
+	h.Set("Cache-Control", "private, no-cache")
+	h.Set("X-Content-Type-Options", "nosniff")
+	return id
+}
+
+// handler is what every route goes through: identity, origin, read-only tokens, panics, errors.
+func (a *API) handler(route route) httprouter.Handle {
+	return func(w http.ResponseWriter, r *http.Request, params httprouter.Params) {
+		req := &request{Request: r, params: params, id: a.begin(w)}
+		out := &response{ResponseWriter: w}
+		defer func() {
+			v := recover()
+			if v == nil {
+				return
+			}
+			if v == http.ErrAbortHandler || out.started { //nolint:errorlint // the value of a panic is compared as net/http does
+				panic(v) // the connection must break: the client has a part of an answer
+			}
+			a.log.ErrorContext(r.Context(), "panic in handler", "request_id", req.id, "path", route.path, "panic", v, "stack", stack())
+			a.writeError(out, r, req.id, errors.New("panic"))
+		}()
+		if err := a.serve(out, req, route); err != nil {
+			if out.started {
+				panic(http.ErrAbortHandler)
+			}
+			a.writeError(out, r, req.id, err)
+		}
+	}
+}
+
+func (a *API) serve(w http.ResponseWriter, r *request, route route) error {
+	if route.group == groupOpen {
+		if err := a.origin.Check(r.Request); err != nil {
+			return jobs.Forbidden("cross-origin request")
+		}
+		return route.handle(a, w, r)
+	}
+	who, err := a.options.Authenticator.Authenticate(r.Request)
+	if err != nil {
+		return authError(err)
+	}
+	if who.Principal.User == "" || who.Principal.Tenant == "" {
+		return jobs.ErrUnauthenticated
+	}
+	if who.Cookie {
+		if err := a.origin.Check(r.Request); err != nil {
+			return jobs.Forbidden("cross-origin request")
+		}
+	}
+	r.identity, r.client = who, a.service.As(who.Principal)
+	return route.handle(a, w, r)
+}
+
+// authError keeps the two kinds of failure apart: no identity, and no way to find out.
+func authError(err error) error {
+	if errors.Is(err, jobs.ErrUnauthenticated) || errors.Is(err, jobs.ErrUnavailable) {
+		return err
+	}
+	return &jobs.UnavailableError{Reason: "Identities cannot be checked now", Cause: err}
+}

@@ -1,0 +1,394 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/carillon-go/carillon/jobs"
+)
+
+// runView is a run: the history record of contract 9.1.
+type runView struct {
+	Links       links          `json:"_links"`
+	ID          jobs.RunID     `json:"id"`
+	JobID       jobs.ID        `json:"jobId"`
+	OwnerID     string         `json:"ownerId"`
+	Status      jobs.RunStatus `json:"status"`
+	Success     *bool          `json:"success"`
+	Warnings    bool           `json:"warnings"`
+	Error       text           `json:"error"`
+	Trigger     jobs.Trigger   `json:"trigger"`
+	TriggeredBy text           `json:"triggeredBy"`
+	WorkerID    text           `json:"workerId"`
+	FireAt      stamp          `json:"fireAt"`
+	Revision    int64          `json:"revision"`
+	Attempt     int            `json:"attempt"`
+	Duration    [2]stamp       `json:"duration"`
+	Data        runData        `json:"data"`
+	Progress    []progressView `json:"progress"`
+	CreatedAt   stamp          `json:"createdAt"`
+	UpdatedAt   stamp          `json:"updatedAt"`
+}
+
+// runData are the outputs of a run.
+type runData struct {
+	Params  json.RawMessage                   `json:"params"`
+	Driver  json.RawMessage                   `json:"driver"`
+	Actions map[jobs.ActionID]json.RawMessage `json:"actions"`
+}
+
+// progressView is a progress entry (contract 9.2).
+type progressView struct {
+	Index       int          `json:"index"`
+	Task        progressTask `json:"task"`
+	Result      *stepResult  `json:"result"`
+	JobActionID text         `json:"jobActionId"`
+	Percent     *float64     `json:"percent"`
+	Message     text         `json:"message"`
+	Attempt     int          `json:"attempt"`
+	StartedAt   stamp        `json:"startedAt"`
+	EndedAt     stamp        `json:"endedAt"`
+	seq         int64
+}
+
+type progressTask struct {
+	Key  string            `json:"key"`
+	Opts map[string]string `json:"opts,omitempty"`
+}
+
+type stepResult struct {
+	Key     string         `json:"key"`
+	Message string         `json:"message,omitempty"`
+	Success bool           `json:"success"`
+	Status  jobs.StepState `json:"status"`
+}
+
+var emptyObject = json.RawMessage("{}")
+
+func (a *API) newRunView(r *jobs.Run) runView {
+	v := runView{
+		Links: links{"self": a.link("jobs", string(r.JobID), "history", string(r.ID))}, ID: r.ID, JobID: r.JobID, OwnerID: string(r.OwnerID),
+		Status: r.Status, Warnings: r.Warnings, Error: text(r.Error), Trigger: r.Trigger, TriggeredBy: text(r.TriggeredBy),
+		WorkerID: text(r.WorkerID), FireAt: stamp(r.FireAt), Revision: r.Revision, Attempt: r.Attempt,
+		Duration: [2]stamp{stamp(r.StartedAt), stamp(r.EndedAt)}, Progress: progress(r), CreatedAt: stamp(r.CreatedAt),
+		UpdatedAt: stamp(r.UpdatedAt),
+		Data:      runData{Params: orObject(r.Params), Driver: emptyObject, Actions: map[jobs.ActionID]json.RawMessage{}},
+	}
+	if r.Status.Terminal() {
+		success := r.Success()
+		v.Success = &success
+	}
+	for i := range r.Steps {
+		s := &r.Steps[i]
+		if len(s.Output) == 0 {
+			continue
+		}
+		if s.Kind == jobs.StepDriver {
+			v.Data.Driver = s.Output
+		} else {
+			v.Data.Actions[s.ActionID] = s.Output
+		}
+	}
+	return v
+}
+
+func orObject(data json.RawMessage) json.RawMessage {
+	if len(data) == 0 {
+		return emptyObject
+	}
+	return data
+}
+
+// progress are the entries of the steps that were reached.
+func progress(r *jobs.Run) []progressView {
+	entries := make([]progressView, 0, len(r.Steps))
+	for i := range r.Steps {
+		if r.Steps[i].State != jobs.StepPending {
+			entries = append(entries, newProgressView(i, &r.Steps[i]))
+		}
+	}
+	return entries
+}
+
+func newProgressView(index int, s *jobs.Step) progressView {
+	v := progressView{
+		Index: index, Task: progressTask{Key: taskKey(s)}, JobActionID: text(s.ActionID), Percent: s.Percent, Attempt: max(s.Attempt, 1),
+		StartedAt: stamp(s.StartedAt), EndedAt: stamp(s.EndedAt), seq: s.Seq,
+	}
+	if s.Name != "" {
+		v.Task.Opts = map[string]string{"name": s.Name}
+	}
+	if !s.State.Done() {
+		v.Message = text(s.Message)
+		return v
+	}
+	v.Result = &stepResult{
+		Key: "job:status." + string(s.State), Message: s.Message, Success: s.State != jobs.StepError, Status: s.State,
+	}
+	return v
+}
+
+// taskKeys are the text keys of the built-in action drivers (contract 9.2).
+var taskKeys = map[string]string{
+	"email": "job:actions.send_email", "webhook": "job:actions.call_webhook", "dataset": "job:actions.run_dataset",
+	"library": "job:actions.update_library",
+}
+
+func taskKey(s *jobs.Step) string {
+	if s.Kind == jobs.StepDriver {
+		return "job:progress.invoking_job"
+	}
+	if key, ok := taskKeys[s.Type]; ok {
+		return key
+	}
+	return "job:actions." + s.Type
+}
+
+// runJob serves POST /jobs/{id}: it starts a run, and waits for its end as far as the caller wants (contract 3.1).
+func (a *API) runJob(w http.ResponseWriter, r *request) error {
+	ref, err := r.job()
+	if err != nil {
+		return err
+	}
+	if err := r.client.Can(r.Context(), ref, jobs.PermissionRun); err != nil {
+		return err
+	}
+	wait, err := runWait(r)
+	if err != nil {
+		return err
+	}
+	b, err := newBody(r.Request, true)
+	if err != nil {
+		return err
+	}
+	params := b.object("params")
+	if err := b.finish(); err != nil {
+		return err
+	}
+	if a.closed() {
+		return &jobs.UnavailableError{Reason: "The server is shutting down"}
+	}
+	key, err := idempotencyKey(r)
+	if err != nil {
+		return err
+	}
+	run, err := r.client.Run(r.Context(), ref, jobs.RunOptions{Params: params.Value, Key: key, NeedWorker: wait.seconds != 0})
+	if err != nil {
+		return err
+	}
+	if wait.seconds != 0 {
+		if run, err = a.await(w, r, ref, run, wait.seconds); err != nil {
+			return err
+		}
+	}
+	if wait.applied != "" {
+		w.Header().Set("Preference-Applied", wait.applied)
+	}
+	status := http.StatusOK
+	if !run.Status.Terminal() {
+		status = http.StatusAccepted
+		w.Header().Set("Location", a.path("jobs", string(run.JobID), "history", string(run.ID)))
+	}
+	return write(w, r.Request, status, a.newRunView(run))
+}
+
+// await waits for the end of a run; seconds below zero means without a bound. If the client goes away, the run goes on.
+func (a *API) await(w http.ResponseWriter, r *request, ref jobs.JobRef, run *jobs.Run, seconds int) (*jobs.Run, error) {
+	release, ok := a.waiting.take(string(r.identity.Principal.Tenant) + "/" + string(r.identity.Principal.User))
+	if !ok {
+		return run, nil // too many wait already: the answer is 202, as if the time was over
+	}
+	defer release()
+	// A server may have a time-out for answers; this one takes as long as the run.
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{}) // not every writer has deadlines; then there is none to lift
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	if seconds > 0 {
+		ctx, cancel = context.WithTimeout(ctx, time.Duration(seconds)*time.Second)
+		defer cancel()
+	}
+	stop := context.AfterFunc(r.Context(), cancel)
+	defer stop()
+	go func() {
+		select {
+		case <-a.closing:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return r.client.Wait(ctx, ref, run.ID)
+}
+
+// waiting is how long a caller wants to wait: 0 not at all, -1 until the end.
+type waiting struct {
+	seconds int
+	applied string
+}
+
+// runWait reads the query parameter wait, or else the header Prefer.
+func runWait(r *request) (waiting, error) {
+	q, err := newQuery(r.Request)
+	if err != nil {
+		return waiting{}, err
+	}
+	const most = 48 * 3600
+	_, given := q.one("wait")
+	seconds := q.integer("wait", -1, 0, most)
+	if err := q.finish(); err != nil {
+		return waiting{}, err
+	}
+	if given {
+		return waiting{seconds: seconds}, nil
+	}
+	for _, header := range r.Header.Values("Prefer") {
+		for preference := range strings.SplitSeq(header, ",") {
+			name, value, _ := strings.Cut(strings.TrimSpace(preference), "=")
+			switch strings.ToLower(strings.TrimSpace(name)) {
+			case "respond-async":
+				return waiting{seconds: 0, applied: "respond-async"}, nil
+			case "wait":
+				n, err := strconv.Atoi(strings.TrimSpace(value))
+				if err != nil || n < 0 || n > most {
+					return waiting{}, badHeader("Prefer", "has wait=%q; an integer from 0 to %d", clip(value), most)
+				}
+				return waiting{seconds: n, applied: "wait=" + strconv.Itoa(n)}, nil
+			}
+		}
+	}
+	return waiting{seconds: -1}, nil
+}
+
+func idempotencyKey(r *request) (string, error) {
+	values := r.Header.Values("Idempotency-Key")
+	if len(values) == 0 {
+		return "", nil
+	}
+	key := values[0]
+	if len(values) > 1 || key == "" || len(key) > jobs.MaxIdempotencyKey {
+		return "", badHeader("Idempotency-Key", "has to be one value of 1 to %d characters", jobs.MaxIdempotencyKey)
+	}
+	return key, nil
+}
+
+// listRuns serves GET /jobs/{id}/history.
+func (a *API) listRuns(w http.ResponseWriter, r *request) error {
+	ref, err := r.job()
+	if err != nil {
+		return err
+	}
+	j, err := r.client.Job(r.Context(), ref)
+	if err != nil {
+		return err
+	}
+	q, err := newQuery(r.Request)
+	if err != nil {
+		return err
+	}
+	start, limit := q.page(30)
+	rq := jobs.RunQuery{
+		Sort: q.sort(jobs.RunSortFields), Success: q.boolean("success"), Warnings: q.boolean("warnings"), From: q.moment("from"),
+		To: q.moment("to"), Start: start, Limit: limit,
+	}
+	for _, s := range q.all("status") {
+		status := jobs.RunStatus(s)
+		if !status.Valid() {
+			q.faults.Add("status", "is %q; queued, running, success, warning, error or canceled", clip(s))
+		}
+		rq.Statuses = append(rq.Statuses, status)
+	}
+	if err := q.finish(); err != nil {
+		return err
+	}
+	page, err := r.client.Runs(r.Context(), ref, rq)
+	if err != nil {
+		return err
+	}
+	items := make([]runView, len(page.Items))
+	for i, run := range page.Items {
+		items[i] = a.newRunView(run)
+	}
+	self := a.link("jobs", string(j.ID), "history")
+	return write(w, r.Request, http.StatusOK, newCollection(r.Request, self, "inf:job-history", items, start, limit, page.Total))
+}
+
+// getRun serves GET /jobs/{id}/history/{historyId}.
+func (a *API) getRun(w http.ResponseWriter, r *request) error {
+	ref, id, err := r.jobRun()
+	if err != nil {
+		return err
+	}
+	run, err := r.client.RunByID(r.Context(), ref, id)
+	if err != nil {
+		return err
+	}
+	if err := noQuery(r.Request); err != nil {
+		return err
+	}
+	return write(w, r.Request, http.StatusOK, a.newRunView(run))
+}
+
+// cancelRun serves POST /jobs/{id}/history/{historyId}/_cancel.
+func (a *API) cancelRun(w http.ResponseWriter, r *request) error {
+	ref, id, err := r.jobRun()
+	if err != nil {
+		return err
+	}
+	if _, err := r.client.RunByID(r.Context(), ref, id); err != nil {
+		return err
+	}
+	if err := r.client.Can(r.Context(), ref, jobs.PermissionRun); err != nil {
+		return err
+	}
+	if err := noBody(r.Request); err != nil {
+		return err
+	}
+	run, err := r.client.CancelRun(r.Context(), ref, id)
+	if err != nil {
+		return err
+	}
+	return write(w, r.Request, http.StatusAccepted, a.newRunView(run))
+}
+
+// deleteRun serves DELETE /jobs/{id}/history/{historyId}.
+func (a *API) deleteRun(w http.ResponseWriter, r *request) error {
+	ref, id, err := r.jobRun()
+	if err != nil {
+		return err
+	}
+	if err := r.client.DeleteRun(r.Context(), ref, id); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// deleteRuns serves DELETE /jobs/{id}/history.
+func (a *API) deleteRuns(w http.ResponseWriter, r *request) error {
+	ref, err := r.job()
+	if err != nil {
+		return err
+	}
+	if err := r.mayEdit(ref); err != nil {
+		return err
+	}
+	q, err := newQuery(r.Request)
+	if err != nil {
+		return err
+	}
+	if _, ok := q.one("before"); !ok {
+		q.faults.Add("before", "is required")
+	}
+	before := q.moment("before")
+	if err := q.finish(); err != nil {
+		return err
+	}
+	if err := r.client.DeleteRuns(r.Context(), ref, before); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}

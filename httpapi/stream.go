@@ -1,0 +1,228 @@
+package httpapi
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"sort"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/carillon-go/carillon/jobs"
+)
+
+const (
+	// streamPing is how often a comment goes out on a quiet stream (contract 9.7).
+	streamPing = 15 * time.Second
+	// streamCheck is how often the identity of a listener is looked at again (reliability section 9).
+	streamCheck = 30 * time.Second
+	// streamWrite bounds one write: a listener that does not read is dropped, and resumes by Last-Event-ID.
+	streamWrite = 10 * time.Second
+	// streamBatch is the most log entries that are read at a time.
+	streamBatch = 500
+)
+
+// runProgress serves GET /jobs/{id}/history/{historyId}/progress: a snapshot, or the live stream (contract 9.7).
+func (a *API) runProgress(w http.ResponseWriter, r *request) error {
+	ref, id, err := r.jobRun()
+	if err != nil {
+		return err
+	}
+	run, err := r.client.RunByID(r.Context(), ref, id)
+	if err != nil {
+		return err
+	}
+	q, err := newQuery(r.Request)
+	if err != nil {
+		return err
+	}
+	since := q.integer("since", 0, 0, maxStart)
+	if err := q.finish(); err != nil {
+		return err
+	}
+	switch progressType(r.Header.Values("Accept")) {
+	case "text/event-stream":
+		return a.streamRun(w, r, ref, id)
+	case "application/json":
+		entries := make([]progressView, 0, len(run.Steps))
+		for _, e := range progress(run) {
+			if e.Index >= since {
+				entries = append(entries, e)
+			}
+		}
+		return write(w, r.Request, http.StatusOK, map[string]any{"status": run.Status, "progress": entries})
+	}
+	return fail(http.StatusNotAcceptable, "This route sends application/json or text/event-stream")
+}
+
+// progressType picks what the route sends for an Accept header; empty if nothing fits.
+func progressType(accept []string) string {
+	if len(accept) == 0 {
+		return "application/json"
+	}
+	for entry := range strings.SplitSeq(strings.Join(accept, ","), ",") {
+		mediaType, _, _ := strings.Cut(entry, ";")
+		switch strings.ToLower(strings.TrimSpace(mediaType)) {
+		case "text/event-stream", "text/*":
+			return "text/event-stream"
+		case "application/json", "application/hal+json", "application/*", "*/*", "":
+			return "application/json"
+		}
+	}
+	return ""
+}
+
+// streamRun sends everything that has happened to a run, and what happens, until it has ended. Event ids are the run's event numbers, so
+// that a listener goes on with Last-Event-ID after any break, also on another server.
+func (a *API) streamRun(w http.ResponseWriter, r *request, ref jobs.JobRef, id jobs.RunID) error {
+	after, err := lastEventID(r)
+	if err != nil {
+		return err
+	}
+	release, ok := a.streams.take(string(r.identity.Principal.Tenant) + "/" + string(r.identity.Principal.User))
+	if !ok {
+		return &jobs.UnavailableError{Reason: "Too many live streams are open; close some and try again"}
+	}
+	defer release()
+	wake, stop := r.client.WatchRun(id)
+	defer stop()
+	s := &stream{w: w, control: http.NewResponseController(w), api: a}
+	ping := time.NewTicker(streamPing)
+	defer ping.Stop()
+	check := time.NewTicker(streamCheck)
+	defer check.Stop()
+	for {
+		run, logs, err := r.client.Events(r.Context(), ref, id, after, streamBatch)
+		if err != nil {
+			return err
+		}
+		s.open()
+		full := len(logs) == streamBatch
+		if after, err = s.send(run, logs, after, full); err != nil {
+			return err
+		}
+		if full {
+			continue
+		}
+		if run.Status.Terminal() {
+			return nil
+		}
+		select {
+		case <-wake:
+		case <-ping.C:
+			if err := s.write(": still here\n\n"); err != nil {
+				return err
+			}
+		case <-check.C:
+			if err := r.stillAllowed(a, ref); err != nil {
+				return err
+			}
+		case <-r.Context().Done():
+			return r.Context().Err()
+		case <-a.closing:
+			return nil
+		}
+	}
+}
+
+// stillAllowed looks at the identity of a listener again.
+func (r *request) stillAllowed(a *API, ref jobs.JobRef) error {
+	who, err := a.options.Authenticator.Authenticate(r.Request)
+	if err != nil {
+		return err
+	}
+	r.client = a.service.As(who.Principal)
+	return r.client.Can(r.Context(), ref, jobs.PermissionRead)
+}
+
+func lastEventID(r *request) (int64, error) {
+	header := r.Header.Get("Last-Event-ID")
+	if header == "" {
+		return -1, nil
+	}
+	n, err := strconv.ParseInt(header, 10, 64)
+	if err != nil || n < 0 {
+		return 0, badHeader("Last-Event-ID", "is %q; the id of an event of this stream", clip(header))
+	}
+	return n, nil
+}
+
+// stream writes server-sent events; the one writer for all streams.
+type stream struct {
+	w       http.ResponseWriter
+	control *http.ResponseController
+	api     *API
+	opened  bool
+	status  jobs.RunStatus
+}
+
+func (s *stream) open() {
+	if s.opened {
+		return
+	}
+	s.opened = true
+	h := s.w.Header()
+	h.Set("Content-Type", "text/event-stream; charset=utf-8")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Accel-Buffering", "no") // proxies would hold the events back
+	s.w.WriteHeader(http.StatusOK)
+}
+
+// event is one server-sent event.
+type event struct {
+	seq  int64
+	name string
+	data any
+}
+
+// send writes what is newer than after, in the order of the event numbers, and gives the new mark. With more log entries to come it stays
+// below them, so that a step that has changed later is sent in its place.
+func (s *stream) send(run *jobs.Run, logs []jobs.LogEntry, after int64, more bool) (int64, error) {
+	bound := run.Seq
+	if more {
+		bound = logs[len(logs)-1].Seq
+	}
+	var events []event
+	for _, p := range progress(run) {
+		if p.seq > after && p.seq <= bound {
+			events = append(events, event{p.seq, "progress", p})
+		}
+	}
+	for i := range logs {
+		events = append(events, event{logs[i].Seq, "log", newLogView(&logs[i])})
+	}
+	sort.SliceStable(events, func(i, k int) bool { return events[i].seq < events[k].seq })
+	ended := run.Status.Terminal() && !more
+	if run.Status != s.status && !more {
+		s.status = run.Status
+		events = append(events, event{bound, "status", map[string]any{"status": run.Status}})
+	}
+	if ended {
+		events = append(events, event{bound, "end", s.api.newRunView(run)})
+	}
+	if len(events) == 0 {
+		return max(after, bound), nil
+	}
+	var buf bytes.Buffer
+	for _, e := range events {
+		data, err := encode(e.data)
+		if err != nil {
+			return after, err
+		}
+		fmt.Fprintf(&buf, "id: %d\nevent: %s\ndata: %s\n\n", e.seq, e.name, bytes.TrimSpace(data))
+	}
+	return max(after, bound), s.write(buf.String())
+}
+
+func (s *stream) write(text string) error {
+	// Not every writer has deadlines; without one a listener that does not read holds its own goroutine only.
+	_ = s.control.SetWriteDeadline(time.Now().Add(streamWrite))
+	if _, err := s.w.Write([]byte(text)); err != nil {
+		return fmt.Errorf("write event: %w", err)
+	}
+	if err := s.control.Flush(); err != nil {
+		return fmt.Errorf("flush event: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,198 @@
+package httpapi
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/carillon-go/carillon/jobs"
+)
+
+// workerView is a worker (contract 12.2).
+type workerView struct {
+	Links       links             `json:"_links"`
+	ID          jobs.WorkerID     `json:"id"`
+	Hostname    string            `json:"hostname"`
+	PID         int               `json:"pid"`
+	Version     string            `json:"version"`
+	Status      jobs.WorkerStatus `json:"status"`
+	Concurrency int               `json:"concurrency"`
+	Running     int               `json:"running"`
+	JobTypes    []string          `json:"jobTypes"`
+	ActionTypes []string          `json:"actionTypes"`
+	CurrentRuns []workerRunView   `json:"currentRuns"`
+	StartedAt   stamp             `json:"startedAt"`
+	HeartbeatAt stamp             `json:"heartbeatAt"`
+	TimeoutAt   stamp             `json:"timeoutAt"`
+	StoppedAt   stamp             `json:"stoppedAt"`
+}
+
+type workerRunView struct {
+	JobID     jobs.ID    `json:"jobId"`
+	HistoryID jobs.RunID `json:"historyId"`
+	StartedAt stamp      `json:"startedAt"`
+}
+
+func (a *API) newWorkerView(x jobs.Worker, timeout time.Duration) workerView {
+	v := workerView{
+		Links: links{"self": a.link("job-workers", string(x.ID))}, ID: x.ID, Hostname: x.Hostname, PID: x.PID, Version: x.Version,
+		Status: x.Status, Concurrency: x.Concurrency, Running: x.Running, JobTypes: orEmpty(x.JobTypes), ActionTypes: orEmpty(x.ActionTypes),
+		CurrentRuns: []workerRunView{}, StartedAt: stamp(x.StartedAt), HeartbeatAt: stamp(x.HeartbeatAt),
+		TimeoutAt: stamp(x.HeartbeatAt.Add(timeout)), StoppedAt: stamp(x.StoppedAt),
+	}
+	for _, run := range x.CurrentRuns {
+		v.CurrentRuns = append(v.CurrentRuns, workerRunView{run.JobID, run.RunID, stamp(run.StartedAt)})
+	}
+	return v
+}
+
+func orEmpty(list []string) []string {
+	if list == nil {
+		return []string{}
+	}
+	return list
+}
+
+type workerCollection struct {
+	collection
+	Limits limitsView `json:"limits"`
+}
+
+// listWorkers serves GET /job-workers.
+func (a *API) listWorkers(w http.ResponseWriter, r *request) error {
+	limits, err := r.client.Limits(r.Context())
+	if err != nil {
+		return err
+	}
+	q, err := newQuery(r.Request)
+	if err != nil {
+		return err
+	}
+	start, limit := q.page(30)
+	wq := jobs.WorkerQuery{Sort: q.sort(jobs.WorkerSortFields), Start: start, Limit: limit}
+	for _, s := range q.all("status") {
+		status := jobs.WorkerStatus(s)
+		switch status {
+		case jobs.WorkerActive, jobs.WorkerDraining, jobs.WorkerLost, jobs.WorkerStopped:
+			wq.Statuses = append(wq.Statuses, status)
+		default:
+			q.faults.Add("status", "is %q; active, draining, lost or stopped", clip(s))
+		}
+	}
+	if err := q.finish(); err != nil {
+		return err
+	}
+	page, err := r.client.Workers(r.Context(), wq)
+	if err != nil {
+		return err
+	}
+	items := make([]workerView, len(page.Items))
+	for i, x := range page.Items {
+		items[i] = a.newWorkerView(x, limits.Timeout)
+	}
+	return write(w, r.Request, http.StatusOK, workerCollection{
+		newCollection(r.Request, a.link("job-workers"), "inf:job-worker", items, start, limit, page.Total), a.newLimitsView(limits),
+	})
+}
+
+// getWorker serves GET /job-workers/{workerId}.
+func (a *API) getWorker(w http.ResponseWriter, r *request) error {
+	x, err := r.client.Worker(r.Context(), jobs.WorkerID(r.params.ByName("workerId")))
+	if err != nil {
+		return err
+	}
+	if err := noQuery(r.Request); err != nil {
+		return err
+	}
+	return a.writeWorker(w, r, x)
+}
+
+func (a *API) writeWorker(w http.ResponseWriter, r *request, x jobs.Worker) error {
+	timeout := jobs.DefaultLimits().Timeout
+	if limits, err := r.client.Limits(r.Context()); err == nil {
+		timeout = limits.Timeout // a manager of the cluster who is no superuser cannot read it: the default stands in
+	}
+	return write(w, r.Request, http.StatusOK, a.newWorkerView(x, timeout))
+}
+
+// updateWorker serves PUT /job-workers/{workerId}.
+func (a *API) updateWorker(w http.ResponseWriter, r *request) error {
+	if !r.client.Principal().Rights.ManageCluster {
+		return jobs.Forbidden("cluster:manage is not allowed")
+	}
+	b, err := newBody(r.Request, false)
+	if err != nil {
+		return err
+	}
+	patch := jobs.WorkerPatch{Status: word[jobs.WorkerStatus](b, "status"), Concurrency: b.integer("concurrency")}
+	b.ignore("id", "hostname", "pid", "version", "running", "jobTypes", "actionTypes", "currentRuns", "startedAt", "heartbeatAt",
+		"timeoutAt", "stoppedAt", "_links")
+	if err := b.finish(); err != nil {
+		return err
+	}
+	x, err := r.client.SteerWorker(r.Context(), jobs.WorkerID(r.params.ByName("workerId")), patch)
+	if err != nil {
+		return err
+	}
+	return a.writeWorker(w, r, x)
+}
+
+// deleteWorker serves DELETE /job-workers/{workerId}.
+func (a *API) deleteWorker(w http.ResponseWriter, r *request) error {
+	if err := r.client.DeleteWorker(r.Context(), jobs.WorkerID(r.params.ByName("workerId"))); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// limitsView is the limits of contract 12.4.
+type limitsView struct {
+	Links              links `json:"_links"`
+	TenantConcurrency  int   `json:"tenantConcurrency"`
+	ClusterConcurrency int   `json:"clusterConcurrency"`
+	HeartbeatSeconds   int   `json:"heartbeatSeconds"`
+	TimeoutSeconds     int   `json:"timeoutSeconds"`
+}
+
+func (a *API) newLimitsView(l jobs.Limits) limitsView {
+	return limitsView{
+		Links: links{"self": a.link("job-limits")}, TenantConcurrency: l.TenantConcurrency, ClusterConcurrency: l.ClusterConcurrency,
+		HeartbeatSeconds: secondsOf(l.Heartbeat), TimeoutSeconds: secondsOf(l.Timeout),
+	}
+}
+
+// getLimits serves GET /job-limits.
+func (a *API) getLimits(w http.ResponseWriter, r *request) error {
+	limits, err := r.client.Limits(r.Context())
+	if err != nil {
+		return err
+	}
+	if err := noQuery(r.Request); err != nil {
+		return err
+	}
+	return write(w, r.Request, http.StatusOK, a.newLimitsView(limits))
+}
+
+// updateLimits serves PUT /job-limits.
+func (a *API) updateLimits(w http.ResponseWriter, r *request) error {
+	if _, err := r.client.Limits(r.Context()); err != nil {
+		return err
+	}
+	b, err := newBody(r.Request, false)
+	if err != nil {
+		return err
+	}
+	patch := jobs.LimitsPatch{
+		TenantConcurrency: b.integer("tenantConcurrency"), ClusterConcurrency: b.integer("clusterConcurrency"),
+		HeartbeatSeconds: b.integer("heartbeatSeconds"), TimeoutSeconds: b.integer("timeoutSeconds"),
+	}
+	b.ignore("_links")
+	if err := b.finish(); err != nil {
+		return err
+	}
+	limits, err := r.client.SetLimits(r.Context(), patch)
+	if err != nil {
+		return err
+	}
+	return write(w, r.Request, http.StatusOK, a.newLimitsView(limits))
+}

@@ -1,0 +1,9 @@
+package scheduler_test
+
+import (
+	"testing"
+
+	"github.com/carillon-go/carillon/jobs"
+)
+
+func openStore(t testing.TB, dir string) jobs.Store { return newFakeStore() }

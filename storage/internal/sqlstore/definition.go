@@ -1,0 +1,140 @@
+package sqlstore
+
+import (
+	"container/list"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/carillon-go/carillon/jobs"
+)
+
+// definitions keeps parsed definitions, the most recently used ones. Those are shared: nobody writes to them.
+type definitions struct {
+	bound int
+
+	mu    sync.Mutex // guards the fields below
+	byKey map[revisionKey]*list.Element
+	order *list.List // front: used last
+}
+
+type revisionKey struct {
+	job      jobs.ID
+	revision int64
+}
+
+type cachedDefinition struct {
+	key        revisionKey
+	definition *jobs.Definition
+}
+
+func newDefinitions(bound int) *definitions {
+	return &definitions{bound: bound, byKey: map[revisionKey]*list.Element{}, order: list.New()}
+}
+
+func (d *definitions) get(key revisionKey) (*jobs.Definition, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	e, ok := d.byKey[key]
+	if !ok {
+		return nil, false
+	}
+	d.order.MoveToFront(e)
+	return e.Value.(cachedDefinition).definition, true
+}
+
+func (d *definitions) put(key revisionKey, definition *jobs.Definition) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if _, ok := d.byKey[key]; ok {
+		return
+	}
+	d.byKey[key] = d.order.PushFront(cachedDefinition{key, definition})
+	if d.order.Len() > d.bound {
+		last := d.order.Back()
+		d.order.Remove(last)
+		delete(d.byKey, last.Value.(cachedDefinition).key)
+	}
+}
+
+// clear forgets everything: what was read in a transaction that was not committed must not stay.
+func (d *definitions) clear() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	clear(d.byKey)
+	d.order.Init()
+}
+
+// sqlGetDefinition: lookup by primary key.
+const sqlGetDefinition = `
+	SELECT definition
+	FROM   job_revisions
+	WHERE  job_id = ? AND revision = ?`
+
+// getter is a Tx or a View.
+type getter interface {
+	get(dest any, query string, args ...any) (bool, error)
+}
+
+// definition gives a shared definition of a revision that a row names.
+func (c *Core) definition(g getter, job jobs.ID, revision int64) (*jobs.Definition, error) {
+	key := revisionKey{job, revision}
+	if d, ok := c.defs.get(key); ok {
+		return d, nil
+	}
+	var text string
+	ok, err := g.get(&text, sqlGetDefinition, job, revision)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, jobs.NotFound("revision")
+	}
+	d := new(jobs.Definition)
+	if err := json.Unmarshal([]byte(text), d); err != nil {
+		return nil, fmt.Errorf("stored definition of job %s, revision %d: %w", job, revision, err)
+	}
+	c.defs.put(key, d)
+	return d, nil
+}
+
+// sqlGetJobTenant: lookup by primary key.
+const sqlGetJobTenant = `
+	SELECT tenant
+	FROM   jobs
+	WHERE  id = ?`
+
+// Definition is jobs.JobStore.
+func (c *Core) Definition(ctx context.Context, tenant jobs.TenantID, id jobs.ID, revision int64) (*jobs.Definition, error) {
+	var d *jobs.Definition
+	err := c.read(ctx, "read definition", func(v *View) error {
+		var of string
+		ok, err := v.get(&of, sqlGetJobTenant, id)
+		if err != nil {
+			return err
+		}
+		if !ok || of != string(tenant) {
+			return jobs.NotFound("revision")
+		}
+		d, err = c.definition(v, id, revision)
+		return err
+	})
+	return d, err
+}
+
+// cloneDefinition copies what a caller may change in place.
+func cloneDefinition(d *jobs.Definition) jobs.Definition {
+	out := *d
+	out.Data = slices.Clone(d.Data)
+	out.Secrets = maps.Clone(d.Secrets)
+	out.Actions = slices.Clone(d.Actions)
+	for i := range out.Actions {
+		a := &out.Actions[i]
+		a.Data = slices.Clone(a.Data)
+		a.Secrets = maps.Clone(a.Secrets)
+	}
+	return out
+}

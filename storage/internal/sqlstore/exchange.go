@@ -1,0 +1,260 @@
+package sqlstore
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/carillon-go/carillon/jobs"
+)
+
+// sqlBeat is the first statement of an exchange (R3): lookup by primary key. No row: the worker is lost, stopped or unknown, or
+// this exchange was applied before.
+const sqlBeat = `
+	UPDATE job_workers
+	SET    beat = ?, heartbeat_at = ?
+	WHERE  id = ? AND beat = ? AND status IN ('active', 'draining')
+	RETURNING status, concurrency`
+
+// Exchange is jobs.WorkerStore: the one pipe through which a worker records and claims. One transaction does, in this order:
+// the beat, the outcomes (T4, T5, sqlMoveRun, sqlRecord), the runs that may start now because others ended, the claim (T3,
+// sqlClaim). If the process dies before the commit nothing of it has happened, and the worker's runs are found by take-over.
+func (c *Core) Exchange(ctx context.Context, r jobs.ExchangeRequest) (*jobs.ExchangeResult, error) {
+	outcomes, err := prepareOutcomes(r.Outcomes)
+	if err != nil {
+		return nil, err
+	}
+	var result *jobs.ExchangeResult
+	err = c.write(ctx, "exchange", func(t *Tx) error {
+		result = new(jobs.ExchangeResult)
+		alive := false
+		err := t.returning(sqlBeat, func(row scanner) error {
+			alive = true
+			return row.Scan(&result.Status, &result.Concurrency)
+		}, r.Beat, toMillis(r.Now), r.Worker, r.Beat-1)
+		if err != nil {
+			return err
+		}
+		if !alive {
+			return jobs.ErrFenced
+		}
+		if err := c.record(t, r, outcomes, result); err != nil {
+			return err
+		}
+		if result.Limits, err = t.limits(); err != nil {
+			return err
+		}
+		if err := c.claim(t, r, result); err != nil {
+			return err
+		}
+		return t.all(&result.CancelRequested, sqlListCancelRequested, r.Worker)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return result, nil
+}
+
+// sqlListCancelRequested: index runs_cancel, empty as a rule.
+const sqlListCancelRequested = `
+	SELECT id
+	FROM   runs
+	WHERE  worker_id = ? AND cancel_requested = 1 AND status = 'running'
+	ORDER  BY id`
+
+// outcome is an Outcome with its documents written, outside of the transaction. Steps are nil if they do not change.
+type outcome struct {
+	*jobs.Outcome
+	steps any
+	// held is what is stored instead of steps if a cancel was requested (I7).
+	held any
+}
+
+func prepareOutcomes(in []jobs.Outcome) ([]outcome, error) {
+	out := make([]outcome, len(in))
+	for i := range in {
+		o := &in[i]
+		if o.End != nil && o.Requeue != nil {
+			return nil, fmt.Errorf("outcome of run %s ends it and gives it back", o.RunID)
+		}
+		if o.End != nil && !jobs.RunRunning.CanBecome(o.End.Status) || o.End != nil && !o.End.Status.Terminal() {
+			return nil, fmt.Errorf("outcome of run %s: a running run cannot end as %q", o.RunID, o.End.Status)
+		}
+		out[i].Outcome = o
+		if o.Steps == nil {
+			continue
+		}
+		text, err := storedSteps(o.Steps)
+		if err != nil {
+			return nil, err
+		}
+		out[i].steps, out[i].held = text, text
+		if o.Starts {
+			if text, err = storedSteps(unstarted(o.Steps)); err != nil {
+				return nil, err
+			}
+			out[i].held = text
+		}
+	}
+	return out, nil
+}
+
+// unstarted puts the last started step back to pending: its start has not been told to anybody yet.
+func unstarted(steps []jobs.Step) []jobs.Step {
+	out := append([]jobs.Step(nil), steps...)
+	for i := len(out) - 1; i >= 0; i-- {
+		s := &out[i]
+		if s.State != jobs.StepStarted {
+			continue
+		}
+		s.State = jobs.StepPending
+		if s.Attempt > 0 {
+			s.Attempt--
+		}
+		if s.Attempt == 0 {
+			s.StartedAt = time.Time{}
+		}
+		break
+	}
+	return out
+}
+
+const (
+	// sqlRecord: lookup by primary key; no row: the run was taken away (P5).
+	sqlRecord = `
+	UPDATE runs
+	SET    steps = CASE WHEN cancel_requested = 1 THEN COALESCE(?, steps) ELSE COALESCE(?, steps) END,
+	       warnings = max(warnings, ?), seq = max(seq, ?), updated_at = ?
+	WHERE  id = ? AND worker_id = ? AND fence = ? AND status = 'running'`
+	// sqlEndHeld is sqlMoveRun of a worker: lookup by primary key; no row: the run was taken away (P5).
+	sqlEndHeld = `
+	INSERT INTO run_history (id, tenant, job_id, owner_id, revision, status, trigger_kind, triggered_by, worker_id, fence, urgency,
+	       not_before, fire_at, losses, attempt, cancel_requested, params, steps, warnings, error, seq, created_at, updated_at,
+	       started_at, ended_at)
+	SELECT id, tenant, job_id, owner_id, revision, ?, trigger_kind, triggered_by, worker_id, fence, urgency,
+	       not_before, fire_at, losses, attempt, cancel_requested, params, COALESCE(?, steps), max(warnings, ?), ?, max(seq, ?),
+	       created_at, ?, started_at, ?
+	FROM   runs
+	WHERE  id = ? AND worker_id = ? AND fence = ? AND status = 'running'`
+	// sqlDeleteEnded: lookups by primary key, once for all ends of the exchange.
+	sqlDeleteEnded = `
+	DELETE FROM runs
+	WHERE  id IN LIST(?)
+	RETURNING job_id`
+	// sqlGetHeld: lookup by primary key.
+	sqlGetHeld = `
+	SELECT ` + liveColumns + `
+	FROM   runs
+	WHERE  id = ? AND worker_id = ? AND fence = ? AND status = 'running'`
+)
+
+// record writes the outcomes. Those of runs that were taken away are dropped and named in the result.
+func (c *Core) record(t *Tx, r jobs.ExchangeRequest, outcomes []outcome, result *jobs.ExchangeResult) error {
+	now := toMillis(r.Now)
+	var ended []jobs.RunID
+	var freed []jobs.ID
+	for i := range outcomes {
+		o := &outcomes[i]
+		var n int
+		var err error
+		switch {
+		case o.End != nil:
+			at := toMillis(o.End.At)
+			n, err = t.exec(sqlEndHeld, o.End.Status, o.steps, toInt(o.Warnings), o.End.Error, o.Seq, max(now, at), at,
+				o.RunID, r.Worker, o.Fence)
+			if n > 0 {
+				ended = append(ended, o.RunID)
+			}
+		case o.Requeue != nil:
+			n, err = c.giveBack(t, r, o, &freed)
+		default:
+			n, err = t.exec(sqlRecord, o.held, o.steps, toInt(o.Warnings), o.Seq, now, o.RunID, r.Worker, o.Fence)
+		}
+		if err != nil {
+			return fmt.Errorf("outcome of run %s: %w", o.RunID, err)
+		}
+		if n == 0 {
+			result.Fenced = append(result.Fenced, o.RunID)
+			continue
+		}
+		t.news.run(o.RunID)
+		if err := t.appendLogs(o.RunID, o.Logs); err != nil {
+			return err
+		}
+	}
+	if len(ended) > 0 {
+		err := t.returning(sqlDeleteEnded, func(row scanner) error {
+			var job jobs.ID
+			if err := row.Scan(&job); err != nil {
+				return err
+			}
+			freed = append(freed, job)
+			return nil
+		}, list(ended))
+		if err != nil {
+			return err
+		}
+		if c.limited.Swap(false) {
+			t.news.add(jobs.TopicQueue)
+		}
+	}
+	return t.promoteAll(freed)
+}
+
+// sqlRequeue: lookup by primary key. The run keeps its exclusive key: the job stays locked.
+const sqlRequeue = `
+	UPDATE runs
+	SET    status = 'queued', worker_id = NULL, steps = ?, warnings = ?, seq = ?, not_before = ?, delayed = ?, losses = ?, fence = ?,
+	       updated_at = ?
+	WHERE  id = ? AND status = 'running'`
+
+// giveBack puts a run into the queue again (R21, drain). If its cancel was requested it ends here, for nobody would start its
+// next step.
+func (c *Core) giveBack(t *Tx, r jobs.ExchangeRequest, o *outcome, freed *[]jobs.ID) (int, error) {
+	var row runRow
+	ok, err := t.get(&row, sqlGetHeld, o.RunID, r.Worker, o.Fence)
+	if err != nil || !ok {
+		return 0, err
+	}
+	run, _, err := c.run(t, &row)
+	if err != nil {
+		return 0, err
+	}
+	steps := run.Steps
+	if o.Steps != nil {
+		steps = o.Steps
+	}
+	row.Warnings = row.Warnings || o.Warnings
+	seq := max(row.Seq, o.Seq)
+	if row.CancelRequested {
+		at := fromMillis(toMillis(r.Now))
+		*freed = append(*freed, row.JobID)
+		return 1, c.end(t, &row, jobs.RunCanceled, moveSteps(steps, at, seq+1, "canceled"), "canceled", seq+1, at)
+	}
+	steps = append([]jobs.Step(nil), steps...)
+	if i := jobs.CurrentStep(steps); i < len(steps) && steps[i].State == jobs.StepStarted {
+		steps[i].State = jobs.StepInterrupted
+	}
+	notBefore := max(toMillis(o.Requeue.NotBefore), row.NotBefore)
+	return 1, t.requeue(&row, steps, seq, notBefore, row.Fence, r.Now)
+}
+
+// requeue puts a running run back. Fence is the new one: it grows with each claim, and with a take-over already.
+func (t *Tx) requeue(row *runRow, steps []jobs.Step, seq, notBefore, fence int64, now time.Time) error {
+	text, err := storedSteps(steps)
+	if err != nil {
+		return err
+	}
+	ms := toMillis(now)
+	n, err := t.exec(sqlRequeue, text, toInt(row.Warnings), seq, notBefore, toInt(notBefore > ms), row.Losses, fence, ms, row.ID)
+	if err != nil {
+		return err
+	}
+	if n != 1 {
+		return fmt.Errorf("put back run %s: it is not running any more", row.ID)
+	}
+	t.addQueued(row.Tenant, 1)
+	t.news.run(row.ID)
+	t.news.add(jobs.TopicQueue)
+	return nil
+}

@@ -1,0 +1,110 @@
+package sqlstore
+
+import (
+	"sync"
+
+	"github.com/carillon-go/carillon/jobs"
+)
+
+// news is what a transaction has changed.
+type news struct {
+	topics jobs.Topic
+	runs   map[jobs.RunID]struct{}
+}
+
+func (n *news) add(topics jobs.Topic) { n.topics |= topics }
+
+// run notes that a run changed.
+func (n *news) run(id jobs.RunID) {
+	n.topics |= jobs.TopicRun
+	if n.runs == nil {
+		n.runs = map[jobs.RunID]struct{}{}
+	}
+	n.runs[id] = struct{}{}
+}
+
+// Hub wakes those who watch. It does nothing by itself: stores publish what they commit and call WakeAll for what others do.
+type Hub struct {
+	// Watching is called with true when the first watcher comes and with false when the last one goes, never twice at a time.
+	watching func(bool)
+
+	mu       sync.Mutex // guards the fields below
+	watchers map[*watcher]struct{}
+}
+
+type watcher struct {
+	topics jobs.Topic
+	run    jobs.RunID
+	wake   chan struct{}
+}
+
+// NewHub makes a hub. Watching may be nil.
+func NewHub(watching func(bool)) *Hub {
+	return &Hub{watching: watching, watchers: map[*watcher]struct{}{}}
+}
+
+// Watch is jobs.Watcher.
+func (h *Hub) Watch(topics jobs.Topic, run jobs.RunID) (wake <-chan struct{}, stop func()) {
+	w := &watcher{topics: topics, run: run, wake: make(chan struct{}, 1)}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.watchers[w] = struct{}{}
+	if len(h.watchers) == 1 && h.watching != nil {
+		h.watching(true)
+	}
+	return w.wake, func() { h.leave(w) }
+}
+
+func (h *Hub) leave(w *watcher) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if _, ok := h.watchers[w]; !ok {
+		return
+	}
+	delete(h.watchers, w)
+	if len(h.watchers) == 0 && h.watching != nil {
+		h.watching(false)
+	}
+}
+
+// publish wakes those whom the news concerns.
+func (h *Hub) publish(n news) {
+	if n.topics == 0 {
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for w := range h.watchers {
+		if w.topics&n.topics == 0 {
+			continue
+		}
+		if w.run != "" {
+			if _, ok := n.runs[w.run]; !ok {
+				continue
+			}
+		}
+		w.signal()
+	}
+}
+
+// WakeAll wakes everybody: another process has committed something.
+func (h *Hub) WakeAll() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for w := range h.watchers {
+		w.signal()
+	}
+}
+
+// signal leaves one signal; a second one would say nothing new.
+func (w *watcher) signal() {
+	select {
+	case w.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Watch is jobs.Watcher.
+func (c *Core) Watch(topics jobs.Topic, run jobs.RunID) (wake <-chan struct{}, stop func()) {
+	return c.hub.Watch(topics, run)
+}

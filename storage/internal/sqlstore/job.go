@@ -1,0 +1,315 @@
+package sqlstore
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/carillon-go/carillon/jobs"
+)
+
+// jobRow is what a decision about a job needs of its row.
+type jobRow struct {
+	ID            jobs.ID          `db:"id"`
+	Tenant        jobs.TenantID    `db:"tenant"`
+	Slug          string           `db:"slug"`
+	OwnerID       jobs.PrincipalID `db:"owner_id"`
+	EditingID     jobs.ID          `db:"editing_id"`
+	Enabled       bool             `db:"enabled"`
+	NextRunAt     int64            `db:"next_run_at"`
+	Revision      int64            `db:"revision"`
+	Overlap       jobs.Overlap     `db:"overlap"`
+	MaxConcurrent int              `db:"max_concurrent"`
+	Priority      int              `db:"priority"`
+	DriverSet     int64            `db:"driver_set"`
+	CreatedAt     int64            `db:"created_at"`
+	UpdatedAt     int64            `db:"updated_at"`
+	DefnUpdatedAt int64            `db:"defn_updated_at"`
+}
+
+// policies are those by which runs go in and are let go; the others are not in the row.
+func (r *jobRow) policies() jobs.Policies {
+	return jobs.Policies{Overlap: r.Overlap, MaxConcurrent: r.MaxConcurrent, Priority: r.Priority}
+}
+
+// toJob makes the job, without what other tables tell of it.
+func (r *jobRow) toJob(d *jobs.Definition) *jobs.Job {
+	return &jobs.Job{
+		ID: r.ID, Tenant: r.Tenant, Slug: r.Slug, OwnerID: r.OwnerID, EditingID: r.EditingID, Definition: cloneDefinition(d),
+		Enabled: r.Enabled, NextRunAt: fromMillis(r.NextRunAt), Revision: r.Revision,
+		CreatedAt: fromMillis(r.CreatedAt), UpdatedAt: fromMillis(r.UpdatedAt), DefnUpdatedAt: fromMillis(r.DefnUpdatedAt),
+	}
+}
+
+const jobColumns = `id, tenant, COALESCE(slug, '') AS slug, owner_id, COALESCE(editing_id, '') AS editing_id, enabled,
+	       COALESCE(next_run_at, 0) AS next_run_at, revision, overlap, max_concurrent, priority, driver_set, created_at, updated_at,
+	       defn_updated_at`
+
+// sqlGetJob: lookup by primary key.
+const sqlGetJob = `
+	SELECT ` + jobColumns + `
+	FROM   jobs
+	WHERE  id = ? AND tenant = ?`
+
+func (t *Tx) job(tenant jobs.TenantID, id jobs.ID) (*jobRow, error) {
+	var row jobRow
+	ok, err := t.get(&row, sqlGetJob, id, tenant)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, jobs.NotFound("job")
+	}
+	return &row, nil
+}
+
+// sqlCountJobs: index jobs_name.
+const sqlCountJobs = `
+	SELECT count(*)
+	FROM   jobs
+	WHERE  tenant = ? AND editing_id IS NULL`
+
+const sqlInsertJob = `
+	INSERT INTO jobs (slug, owner_id, owner_fold, editing_id, type, type_fold, name_fold, search, enabled, next_run_at, revision,
+	       overlap, max_concurrent, priority, keep_days, keep_runs, driver_set, created_at, updated_at, defn_updated_at, id, tenant)
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+
+// sqlUpdateJob: lookup by primary key; the revision check finds a rival.
+const sqlUpdateJob = `
+	UPDATE jobs
+	SET    slug = ?, owner_id = ?, owner_fold = ?, editing_id = ?, type = ?, type_fold = ?, name_fold = ?, search = ?, enabled = ?,
+	       next_run_at = ?, revision = ?, overlap = ?, max_concurrent = ?, priority = ?, keep_days = ?, keep_runs = ?,
+	       driver_set = ?, created_at = ?, updated_at = ?, defn_updated_at = ?
+	WHERE  id = ? AND tenant = ?`
+
+const sqlInsertRevision = `
+	INSERT INTO job_revisions (job_id, revision, definition, created_at)
+	VALUES (?, ?, ?, ?)`
+
+// jobArgs are the values of sqlInsertJob and sqlUpdateJob, in the order of their columns.
+func jobArgs(j *jobs.Job, driverSet int64) []any {
+	var slug, editing any
+	if j.Slug != "" {
+		slug = j.Slug
+	}
+	if j.EditingID != "" {
+		editing = j.EditingID
+	}
+	fold := strings.ToLower
+	p := &j.Policies
+	return []any{
+		slug, j.OwnerID, fold(string(j.OwnerID)), editing, j.Type, fold(j.Type), fold(j.Name), fold(j.Name + "\n" + j.Description),
+		toInt(j.Enabled), orNull(toMillis(j.NextRunAt)), j.Revision, p.Overlap, max(p.MaxConcurrent, 1), p.Priority, p.KeepDays,
+		p.KeepRuns, driverSet, toMillis(j.CreatedAt), toMillis(j.UpdatedAt), toMillis(j.DefnUpdatedAt), j.ID, j.Tenant,
+	}
+}
+
+// InsertJob is jobs.JobStore.
+func (c *Core) InsertJob(ctx context.Context, now time.Time, j *jobs.Job) error {
+	definition, err := marshalDefinition(&j.Definition)
+	if err != nil {
+		return err
+	}
+	drivers := driversOf(&j.Definition)
+	return c.write(ctx, "insert job", func(t *Tx) error {
+		if !j.IsDraft() {
+			var n int
+			if _, err := t.get(&n, sqlCountJobs, j.Tenant); err != nil {
+				return err
+			}
+			if n >= jobs.MaxJobsPerTenant {
+				return jobs.Conflict("the tenant has %d jobs; the limit is %d", n, jobs.MaxJobsPerTenant)
+			}
+		}
+		set, err := c.sets.id(t, drivers)
+		if err != nil {
+			return err
+		}
+		if _, err := t.exec(sqlInsertJob, jobArgs(j, set)...); err != nil {
+			return c.jobConflict(j, err)
+		}
+		if _, err := t.exec(sqlInsertRevision, j.ID, j.Revision, definition, toMillis(now)); err != nil {
+			return err
+		}
+		if !j.NextRunAt.IsZero() {
+			t.news.add(jobs.TopicPlan)
+		}
+		return nil
+	})
+}
+
+// jobConflict tells a taken slug from other errors: the id is new, so no other unique index can be in the way.
+func (c *Core) jobConflict(j *jobs.Job, err error) error {
+	if !c.db.Unique(err) {
+		return err
+	}
+	return &jobs.ConflictError{
+		Reason: fmt.Sprintf("the slug %q is taken", j.Slug), Data: map[string]any{"slug": j.Slug},
+	}
+}
+
+// sqlReviseQueued: index runs_open or runs_blocked. Runs that have begun keep the definition that they execute.
+const sqlReviseQueued = `
+	UPDATE runs
+	SET    revision = ?, driver_set = ?, urgency = ?
+	WHERE  job_id = ? AND status = 'queued' AND started_at = 0`
+
+// SaveJob is jobs.JobStore (T8). After it the job has the new revision and its queued runs too, or nothing has changed.
+func (c *Core) SaveJob(ctx context.Context, now time.Time, j *jobs.Job, base int64) error {
+	definition, err := marshalDefinition(&j.Definition)
+	if err != nil {
+		return err
+	}
+	if j.Revision != base && j.Revision != base+1 {
+		return fmt.Errorf("save job %s: revision %d does not follow %d", j.ID, j.Revision, base)
+	}
+	drivers := driversOf(&j.Definition)
+	return c.write(ctx, "save job", func(t *Tx) error {
+		old, err := t.job(j.Tenant, j.ID)
+		if err != nil {
+			return err
+		}
+		if old.Revision != base {
+			return jobs.ErrPrecondition
+		}
+		if j.Revision == base {
+			if err := t.sameDefinition(j, definition); err != nil {
+				return err
+			}
+		}
+		set, err := c.sets.id(t, drivers)
+		if err != nil {
+			return err
+		}
+		if _, err := t.exec(sqlUpdateJob, jobArgs(j, set)...); err != nil {
+			return c.jobConflict(j, err)
+		}
+		if err := t.withdraw(old, toMillis(j.NextRunAt), now); err != nil {
+			return err
+		}
+		if old.NextRunAt != toMillis(j.NextRunAt) || old.Enabled != j.Enabled {
+			t.news.add(jobs.TopicPlan)
+		}
+		if j.Revision == base {
+			return nil
+		}
+		if _, err := t.exec(sqlInsertRevision, j.ID, j.Revision, definition, toMillis(now)); err != nil {
+			return err
+		}
+		if _, err := t.exec(sqlReviseQueued, j.Revision, set, -j.Policies.Priority, j.ID); err != nil {
+			return err
+		}
+		t.news.add(jobs.TopicQueue) // another worker may have the new drivers
+		if old.Overlap == j.Policies.Overlap && old.MaxConcurrent == j.Policies.MaxConcurrent {
+			return nil
+		}
+		return t.regulate(j.ID, j.Policies)
+	})
+}
+
+// sameDefinition refuses a change of the definition without a new revision: runs name revisions, and those never change.
+func (t *Tx) sameDefinition(j *jobs.Job, definition string) error {
+	var stored string
+	if _, err := t.get(&stored, sqlGetDefinition, j.ID, j.Revision); err != nil {
+		return err
+	}
+	if stored != definition {
+		return fmt.Errorf("save job %s: the definition has changed and its revision %d has not", j.ID, j.Revision)
+	}
+	return nil
+}
+
+// withdraw records the fire that was due and not planned when the schedule is changed under it.
+func (t *Tx) withdraw(old *jobRow, next int64, now time.Time) error {
+	if !old.Enabled || old.NextRunAt == 0 || old.NextRunAt == next || old.NextRunAt > toMillis(now) {
+		return nil
+	}
+	at := fromMillis(old.NextRunAt)
+	return t.recordFire(jobs.Fire{
+		JobID: old.ID, At: at, Outcome: jobs.FireWithdrawn, Reason: "the schedule was changed before it was planned", Late: now.Sub(at),
+	})
+}
+
+const (
+	sqlGetLiveRun = `
+	SELECT id
+	FROM   runs
+	WHERE  job_id = ?
+	ORDER  BY blocked, created_at, id
+	LIMIT  1`
+	sqlCountQueuedOfJob = `
+	SELECT count(*)
+	FROM   runs
+	WHERE  job_id = ? AND status = 'queued'`
+	sqlListDrafts = `
+	SELECT id
+	FROM   jobs
+	WHERE  editing_id = ?`
+)
+
+// sqlDeleteJob removes what belongs to a job, in the order of references.
+var sqlDeleteJob = []string{
+	`DELETE FROM run_logs WHERE run_id IN (SELECT id FROM run_history WHERE job_id = ?)`,
+	`DELETE FROM run_logs WHERE run_id IN (SELECT id FROM runs WHERE job_id = ?)`,
+	`DELETE FROM run_history WHERE job_id = ?`,
+	`DELETE FROM runs WHERE job_id = ?`,
+	`DELETE FROM fires WHERE job_id = ?`,
+	`DELETE FROM job_shares WHERE job_id = ?`,
+	`DELETE FROM job_revisions WHERE job_id = ?`,
+	`DELETE FROM jobs WHERE id = ?`,
+}
+
+const sqlDeleteIdempotencyOfJob = `
+	DELETE FROM idempotency
+	WHERE  tenant = ? AND job_id = ?`
+
+// DeleteJob is jobs.JobStore. Workers that hold runs of the job learn with their next exchange that those are gone.
+func (c *Core) DeleteJob(ctx context.Context, now time.Time, tenant jobs.TenantID, id jobs.ID, base int64, force bool) error {
+	return c.write(ctx, "delete job", func(t *Tx) error {
+		job, err := t.job(tenant, id)
+		if err != nil {
+			return err
+		}
+		if base != 0 && job.Revision != base {
+			return jobs.ErrPrecondition
+		}
+		var live jobs.RunID
+		ok, err := t.get(&live, sqlGetLiveRun, id)
+		if err != nil {
+			return err
+		}
+		if ok && !force {
+			return &jobs.ConflictError{Reason: "a run of the job is live", Data: map[string]any{"historyId": string(live)}}
+		}
+		var drafts []jobs.ID
+		if err := t.all(&drafts, sqlListDrafts, id); err != nil {
+			return err
+		}
+		for _, gone := range append(drafts, id) {
+			if err := t.removeJob(tenant, gone); err != nil {
+				return err
+			}
+		}
+		c.defs.clear() // the id could be used again
+		t.news.add(jobs.TopicPlan | jobs.TopicWorker | jobs.TopicRun)
+		return nil
+	})
+}
+
+func (t *Tx) removeJob(tenant jobs.TenantID, id jobs.ID) error {
+	var queued int
+	if _, err := t.get(&queued, sqlCountQueuedOfJob, id); err != nil {
+		return err
+	}
+	t.addQueued(tenant, -queued)
+	if _, err := t.exec(sqlDeleteIdempotencyOfJob, tenant, id); err != nil {
+		return err
+	}
+	for _, statement := range sqlDeleteJob {
+		if _, err := t.exec(statement, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,259 @@
+package sqlstore
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/carillon-go/carillon/jobs"
+)
+
+func marshalDefinition(d *jobs.Definition) (string, error) {
+	text, err := json.Marshal(d)
+	if err != nil {
+		return "", fmt.Errorf("write definition: %w", err)
+	}
+	return string(text), nil
+}
+
+// sqlGetJobBySlug: index jobs_slug.
+const sqlGetJobBySlug = `
+	SELECT ` + jobColumns + `
+	FROM   jobs
+	WHERE  tenant = ? AND slug = ?`
+
+// Job is jobs.JobStore.
+func (c *Core) Job(ctx context.Context, tenant jobs.TenantID, ref jobs.JobRef) (*jobs.Job, error) {
+	var job *jobs.Job
+	err := c.read(ctx, "read job", func(v *View) error {
+		var row jobRow
+		var ok bool
+		var err error
+		if ref.ID != "" {
+			ok, err = v.get(&row, sqlGetJob, ref.ID, tenant)
+		} else {
+			ok, err = v.get(&row, sqlGetJobBySlug, tenant, ref.Slug)
+		}
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return jobs.NotFound("job")
+		}
+		full, err := v.complete([]jobRow{row})
+		if err != nil {
+			return err
+		}
+		job = full[0]
+		return nil
+	})
+	return job, err
+}
+
+// jobSort are the expressions of the sort fields. Nullable ones sort NULL last in ascending order.
+var jobSort = map[string]sortColumn{
+	"name":      {"name_fold", false},
+	"slug":      {"slug", true},
+	"type":      {"type_fold", false},
+	"ownerId":   {"owner_fold", false},
+	"enabled":   {"enabled", false},
+	"nextRunAt": {"next_run_at", true},
+	"lockedAt":  {sqlLockedAt, true},
+	"createdAt": {"created_at", false},
+	"updatedAt": {"updated_at", false},
+}
+
+// sqlLockedAt: indexes runs_open and runs_blocked; NULL if no run of the job is going on. A run that was put back keeps the lock.
+const sqlLockedAt = `(SELECT min(r.started_at) FROM runs r WHERE r.job_id = jobs.id AND r.blocked = 0 AND r.started_at <> 0)`
+
+type sortColumn struct {
+	expression string
+	nullable   bool
+}
+
+// orderBy appends the ORDER BY clause of checked keys, with the id as the last one.
+func (q *query) orderBy(columns map[string]sortColumn, keys []jobs.SortKey, otherwise jobs.SortKey) error {
+	if len(keys) == 0 {
+		keys = []jobs.SortKey{otherwise}
+	}
+	var parts []string
+	for _, key := range keys {
+		column, ok := columns[key.Field]
+		if !ok {
+			return jobs.Invalid("sort", "has no field %q", key.Field)
+		}
+		part, nulls := column.expression, " NULLS LAST"
+		if key.Descending {
+			part, nulls = part+" DESC", " NULLS FIRST"
+		}
+		if column.nullable {
+			part += nulls
+		}
+		parts = append(parts, part)
+	}
+	q.add("ORDER BY " + strings.Join(append(parts, "id"), ", "))
+	return nil
+}
+
+// filterJobs appends the WHERE clause of a query. Walls between tenants and readability are part of it, so totals tell nothing
+// of other jobs.
+func filterJobs(q *query, f jobs.JobQuery) {
+	q.and("tenant = ?", f.Tenant)
+	q.and("editing_id IS NULL")
+	if f.ReadableBy != nil {
+		names := list(f.ReadableBy)
+		q.and(`(owner_id IN LIST(?)
+	   OR id IN (SELECT s.job_id FROM job_shares s WHERE s.principal_id IN LIST(?)))`, names, names)
+	}
+	for _, word := range f.Words {
+		q.and(`search LIKE ? ESCAPE '\'`, likePattern(strings.ToLower(word)))
+	}
+	if f.Type != "" {
+		q.and("type = ?", f.Type)
+	}
+	if f.OwnerID != "" {
+		q.and("owner_id = ?", f.OwnerID)
+	}
+	if f.Enabled != nil {
+		q.and("enabled = ?", toInt(*f.Enabled))
+	}
+	if f.Running != nil {
+		is := " IS NULL"
+		if *f.Running {
+			is = " IS NOT NULL"
+		}
+		q.and(sqlLockedAt + is)
+	}
+}
+
+var likeEscaper = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
+
+func likePattern(word string) string { return "%" + likeEscaper.Replace(word) + "%" }
+
+// Jobs is jobs.JobStore. The page is found by ids, so that sorting carries no documents, and then read.
+func (c *Core) Jobs(ctx context.Context, f jobs.JobQuery) (jobs.Page[*jobs.Job], error) {
+	count, page := new(query), new(query)
+	count.add("SELECT count(*) FROM jobs")
+	filterJobs(count, f)
+	page.add("SELECT id FROM jobs")
+	filterJobs(page, f)
+	if err := page.orderBy(jobSort, f.Sort, jobs.SortKey{Field: "name"}); err != nil {
+		return jobs.Page[*jobs.Job]{}, err
+	}
+	page.page(f.Start, f.Limit)
+	var result jobs.Page[*jobs.Job]
+	err := c.read(ctx, "list jobs", func(v *View) error {
+		var total []int
+		if err := v.build(&total, count); err != nil {
+			return err
+		}
+		var ids []jobs.ID
+		if err := v.build(&ids, page); err != nil {
+			return err
+		}
+		rows, err := v.jobRows(ids)
+		if err != nil {
+			return err
+		}
+		items, err := v.complete(rows)
+		result = jobs.Page[*jobs.Job]{Items: items, Total: total[0]}
+		return err
+	})
+	return result, err
+}
+
+// sqlListJobs: lookups by primary key.
+const sqlListJobs = `
+	SELECT ` + jobColumns + `
+	FROM   jobs
+	WHERE  id IN LIST(?)`
+
+// jobRows reads jobs in the order of ids.
+func (v *View) jobRows(ids []jobs.ID) ([]jobRow, error) {
+	var rows []jobRow
+	if err := v.all(&rows, sqlListJobs, list(ids)); err != nil {
+		return nil, err
+	}
+	position := make(map[jobs.ID]int, len(ids))
+	for i, id := range ids {
+		position[id] = i
+	}
+	slices.SortFunc(rows, func(a, b jobRow) int { return position[a.ID] - position[b.ID] })
+	return rows, nil
+}
+
+// sqlListJobStates: for each job one seek in runs_open and one in run_history_ended.
+const sqlListJobStates = `
+	SELECT jobs.id AS job_id, COALESCE(` + sqlLockedAt + `, 0) AS locked_at,
+	       COALESCE(h.id, '') AS run_id, COALESCE(h.status, '') AS status, COALESCE(h.warnings, 0) AS warnings,
+	       COALESCE(h.started_at, 0) AS started_at, COALESCE(h.ended_at, 0) AS ended_at
+	FROM   jobs LEFT JOIN run_history h ON h.id =
+	       (SELECT e.id FROM run_history e WHERE e.job_id = jobs.id ORDER BY e.ended_at DESC, e.id DESC LIMIT 1)
+	WHERE  jobs.id IN LIST(?)`
+
+type jobState struct {
+	JobID     jobs.ID        `db:"job_id"`
+	LockedAt  int64          `db:"locked_at"`
+	RunID     jobs.RunID     `db:"run_id"`
+	Status    jobs.RunStatus `db:"status"`
+	Warnings  bool           `db:"warnings"`
+	StartedAt int64          `db:"started_at"`
+	EndedAt   int64          `db:"ended_at"`
+}
+
+// sqlListShares: primary key.
+const sqlListShares = `
+	SELECT job_id, principal_id, level, created_at, updated_at
+	FROM   job_shares
+	WHERE  job_id IN LIST(?)
+	ORDER  BY job_id, principal_id`
+
+type shareRow struct {
+	JobID       jobs.ID          `db:"job_id"`
+	PrincipalID jobs.PrincipalID `db:"principal_id"`
+	Level       jobs.Level       `db:"level"`
+	CreatedAt   int64            `db:"created_at"`
+	UpdatedAt   int64            `db:"updated_at"`
+}
+
+// complete makes jobs of rows, with what other tables tell of them.
+func (v *View) complete(rows []jobRow) ([]*jobs.Job, error) {
+	out := make([]*jobs.Job, len(rows))
+	byID := make(map[jobs.ID]*jobs.Job, len(rows))
+	ids := make([]jobs.ID, len(rows))
+	for i := range rows {
+		d, err := v.core.definition(v, rows[i].ID, rows[i].Revision)
+		if err != nil {
+			return nil, err
+		}
+		out[i], ids[i] = rows[i].toJob(d), rows[i].ID
+		byID[ids[i]] = out[i]
+	}
+	names := list(ids)
+	var states []jobState
+	if err := v.all(&states, sqlListJobStates, names); err != nil {
+		return nil, err
+	}
+	for _, s := range states {
+		j := byID[s.JobID]
+		j.LockedAt = fromMillis(s.LockedAt)
+		if s.RunID != "" {
+			j.LastRun = &jobs.LastRun{
+				ID: s.RunID, Status: s.Status, Warnings: s.Warnings, StartedAt: fromMillis(s.StartedAt), EndedAt: fromMillis(s.EndedAt),
+			}
+		}
+	}
+	var shares []shareRow
+	if err := v.all(&shares, sqlListShares, names); err != nil {
+		return nil, err
+	}
+	for _, s := range shares {
+		j := byID[s.JobID]
+		j.Shares = append(j.Shares, jobs.Share{
+			JobID: s.JobID, PrincipalID: s.PrincipalID, Level: s.Level, CreatedAt: fromMillis(s.CreatedAt), UpdatedAt: fromMillis(s.UpdatedAt),
+		})
+	}
+	return out, nil
+}

@@ -1,0 +1,233 @@
+package sqlstore
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/carillon-go/carillon/jobs"
+)
+
+// addQueued notes that the number of queued runs of a tenant changes; the row is written once, at the end of the transaction.
+func (t *Tx) addQueued(tenant jobs.TenantID, n int) {
+	if t.queued == nil {
+		t.queued = map[jobs.TenantID]int{}
+	}
+	t.queued[tenant] += n
+}
+
+// sqlAddQueued: lookup by primary key. Lock order R9: rows of tenants come before jobs and runs in the statements that read them;
+// this one is last, on rows that no other transaction of the same tenant can be waiting with.
+const sqlAddQueued = `
+	INSERT INTO tenants (id, queued)
+	VALUES (?, ?)
+	ON CONFLICT (id) DO UPDATE SET queued = tenants.queued + excluded.queued`
+
+func (t *Tx) flushQueued() error {
+	for tenant, n := range t.queued {
+		if n == 0 {
+			continue
+		}
+		if _, err := t.exec(sqlAddQueued, tenant, n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sqlCountQueued: lookup by primary key.
+const sqlCountQueued = `
+	SELECT queued
+	FROM   tenants
+	WHERE  id = ?`
+
+// checkQueue refuses n more queued runs beyond the limit of a tenant.
+func (t *Tx) checkQueue(tenant jobs.TenantID, n int) error {
+	var queued int
+	if _, err := t.get(&queued, sqlCountQueued, tenant); err != nil {
+		return err
+	}
+	if queued+n > jobs.MaxQueuedPerTenant {
+		return jobs.Conflict("the tenant has %d queued runs; the limit is %d", queued, jobs.MaxQueuedPerTenant)
+	}
+	return nil
+}
+
+// sqlInsertRun: the unique indexes runs_exclusive and runs_fire are the last word on overlap and on fires.
+const sqlInsertRun = `
+	INSERT INTO runs (id, tenant, job_id, owner_id, revision, driver_set, status, trigger_kind, triggered_by, worker_id, fence, urgency,
+	       not_before, delayed, fire_at, blocked, exclusive_key, losses, attempt, resumed, cancel_requested, params, steps, warnings,
+	       seq, created_at, updated_at, started_at)
+	VALUES (?, ?, ?, ?, ?, ?, 'queued', ?, ?, NULL, 0, ?, ?, ?, ?, ?, ?, 0, 1, 0, 0, ?, NULL, 0, 0, ?, ?, 0)`
+
+// insertRun puts a new run into the queue of its job.
+func (t *Tx) insertRun(job *jobRow, run *jobs.Run) error {
+	var key any
+	if job.Overlap != jobs.OverlapAllow && !run.Blocked {
+		key = job.ID
+	}
+	now := toMillis(run.CreatedAt)
+	notBefore := toMillis(run.NotBefore)
+	_, err := t.exec(sqlInsertRun, run.ID, run.Tenant, run.JobID, run.OwnerID, run.Revision, job.DriverSet, run.Trigger, run.TriggeredBy,
+		-run.Priority, notBefore, toInt(notBefore > now), orNull(toMillis(run.FireAt)), toInt(run.Blocked), key, string(run.Params), now, now)
+	if err != nil {
+		return fmt.Errorf("insert run of job %s: %w", job.ID, err)
+	}
+	t.addQueued(run.Tenant, 1)
+	t.news.run(run.ID)
+	if !run.Blocked {
+		t.news.add(jobs.TopicQueue)
+	}
+	return nil
+}
+
+// newRun is a run of a job as it is now.
+func newRun(job *jobRow, d *jobs.Definition, now time.Time) jobs.Run {
+	now = fromMillis(toMillis(now))
+	return jobs.Run{
+		ID: jobs.NewRunID(), Tenant: job.Tenant, JobID: job.ID, OwnerID: job.OwnerID, Revision: job.Revision, Status: jobs.RunQueued,
+		Priority: job.Priority, NotBefore: now, Attempt: 1, Steps: jobs.NewSteps(d), CreatedAt: now, UpdatedAt: now,
+	}
+}
+
+const (
+	// sqlListLive: indexes runs_open and runs_blocked.
+	sqlListLive = `
+	SELECT id, status, trigger_kind, blocked
+	FROM   runs
+	WHERE  job_id = ?
+	ORDER  BY created_at, id`
+	// sqlListOpen: index runs_open. With overlap "allow" nothing but the number of open runs matters, up to the bound.
+	sqlListOpen = `
+	SELECT id, status, trigger_kind, blocked
+	FROM   runs
+	WHERE  job_id = ? AND blocked = 0
+	LIMIT  ?`
+)
+
+type liveRow struct {
+	ID      jobs.RunID     `db:"id"`
+	Status  jobs.RunStatus `db:"status"`
+	Trigger jobs.Trigger   `db:"trigger_kind"`
+	Blocked bool           `db:"blocked"`
+}
+
+// live reads what DecideStart and DecideFires need of the live runs of a job.
+func (t *Tx) live(job *jobRow) ([]jobs.LiveRun, error) {
+	var rows []liveRow
+	var err error
+	if job.Overlap == jobs.OverlapAllow {
+		err = t.all(&rows, sqlListOpen, job.ID, job.MaxConcurrent)
+	} else {
+		err = t.all(&rows, sqlListLive, job.ID)
+	}
+	live := make([]jobs.LiveRun, len(rows))
+	for i, r := range rows {
+		live[i] = jobs.LiveRun(r)
+	}
+	return live, err
+}
+
+// sqlCountOpen: index runs_open.
+const sqlCountOpen = `
+	SELECT count(*)
+	FROM   (SELECT 1 FROM runs WHERE job_id = ? AND blocked = 0 LIMIT ?)`
+
+// sqlPromote: index runs_blocked, oldest first.
+const sqlPromote = `
+	UPDATE runs
+	SET    blocked = 0, exclusive_key = ?
+	WHERE  id IN (SELECT id FROM runs WHERE job_id = ? AND blocked = 1 ORDER BY created_at, id LIMIT ?)
+	RETURNING id`
+
+// promote lets blocked runs of a job go as far as its policies allow.
+func (t *Tx) promote(job jobs.ID, p jobs.Policies) error {
+	var open int
+	if _, err := t.get(&open, sqlCountOpen, job, p.Admissible(0)); err != nil {
+		return err
+	}
+	n := p.Admissible(open)
+	if n == 0 {
+		return nil
+	}
+	return t.letGo(sqlPromote, exclusiveKey(job, p), job, n)
+}
+
+func exclusiveKey(job jobs.ID, p jobs.Policies) any {
+	if p.Overlap == jobs.OverlapAllow {
+		return nil
+	}
+	return string(job)
+}
+
+// letGo runs a statement that returns the ids of runs that may start now.
+func (t *Tx) letGo(query string, args ...any) error {
+	return t.returning(query, func(rows scanner) error {
+		var id jobs.RunID
+		if err := rows.Scan(&id); err != nil {
+			return err
+		}
+		t.news.run(id)
+		t.news.add(jobs.TopicQueue)
+		return nil
+	}, args...)
+}
+
+// sqlListWaiting: index runs_blocked, a seek for each job.
+const sqlListWaiting = `
+	SELECT id, overlap, max_concurrent
+	FROM   jobs
+	WHERE  id IN LIST(?) AND EXISTS (SELECT 1 FROM runs WHERE runs.job_id = jobs.id AND runs.blocked = 1)`
+
+// promoteAll does promote for each of the jobs that have blocked runs. It is called once, after all ends of a transaction.
+func (t *Tx) promoteAll(ids []jobs.ID) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	var rows []struct {
+		ID            jobs.ID      `db:"id"`
+		Overlap       jobs.Overlap `db:"overlap"`
+		MaxConcurrent int          `db:"max_concurrent"`
+	}
+	if err := t.all(&rows, sqlListWaiting, list(ids)); err != nil {
+		return err
+	}
+	for _, r := range rows {
+		if err := t.promote(r.ID, jobs.Policies{Overlap: r.Overlap, MaxConcurrent: r.MaxConcurrent}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const (
+	// sqlBlockQueued: indexes runs_open and runs_blocked.
+	sqlBlockQueued = `
+	UPDATE runs
+	SET    blocked = 1, exclusive_key = NULL
+	WHERE  job_id = ? AND status = 'queued' AND started_at = 0`
+	// sqlKeyOpen: index runs_open.
+	sqlDropKeys = `
+	UPDATE runs
+	SET    exclusive_key = NULL
+	WHERE  job_id = ? AND blocked = 0`
+	sqlKeyOpen = `
+	UPDATE runs
+	SET    exclusive_key = ?
+	WHERE  id IN (SELECT id FROM runs WHERE job_id = ? AND blocked = 0 ORDER BY created_at, id LIMIT 1)`
+)
+
+// regulate applies changed policies to the live runs of a job: all that have not begun wait, and as many as the new policies allow
+// are let go again, oldest first.
+func (t *Tx) regulate(job jobs.ID, p jobs.Policies) error {
+	for _, query := range []string{sqlBlockQueued, sqlDropKeys} {
+		if _, err := t.exec(query, job); err != nil {
+			return err
+		}
+	}
+	if key := exclusiveKey(job, p); key != nil {
+		if _, err := t.exec(sqlKeyOpen, key, job); err != nil {
+			return err
+		}
+	}
+	return t.promote(job, p)
+}

@@ -1,0 +1,272 @@
+package sqlstore
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/carillon-go/carillon/jobs"
+)
+
+// runRow is a run as both runs and run_history have it.
+type runRow struct {
+	ID              jobs.RunID       `db:"id"`
+	Tenant          jobs.TenantID    `db:"tenant"`
+	JobID           jobs.ID          `db:"job_id"`
+	OwnerID         jobs.PrincipalID `db:"owner_id"`
+	Revision        int64            `db:"revision"`
+	Status          jobs.RunStatus   `db:"status"`
+	Trigger         jobs.Trigger     `db:"trigger_kind"`
+	TriggeredBy     jobs.PrincipalID `db:"triggered_by"`
+	WorkerID        jobs.WorkerID    `db:"worker_id"`
+	Fence           int64            `db:"fence"`
+	Urgency         int              `db:"urgency"`
+	NotBefore       int64            `db:"not_before"`
+	FireAt          int64            `db:"fire_at"`
+	Blocked         bool             `db:"blocked"`
+	Losses          int              `db:"losses"`
+	Attempt         int              `db:"attempt"`
+	Resumed         bool             `db:"resumed"`
+	CancelRequested bool             `db:"cancel_requested"`
+	Params          string           `db:"params"`
+	Steps           string           `db:"steps"`
+	Warnings        bool             `db:"warnings"`
+	Error           string           `db:"error"`
+	Seq             int64            `db:"seq"`
+	CreatedAt       int64            `db:"created_at"`
+	UpdatedAt       int64            `db:"updated_at"`
+	StartedAt       int64            `db:"started_at"`
+	EndedAt         int64            `db:"ended_at"`
+}
+
+const (
+	liveColumns = `id, tenant, job_id, owner_id, revision, status, trigger_kind, triggered_by, COALESCE(worker_id, '') AS worker_id,
+	       fence, urgency, not_before, COALESCE(fire_at, 0) AS fire_at, blocked, losses, attempt, resumed, cancel_requested, params,
+	       COALESCE(steps, '') AS steps, warnings, '' AS error, seq, created_at, updated_at, started_at, 0 AS ended_at`
+	endedColumns = `id, tenant, job_id, owner_id, revision, status, trigger_kind, triggered_by, COALESCE(worker_id, '') AS worker_id,
+	       fence, urgency, not_before, COALESCE(fire_at, 0) AS fire_at, 0 AS blocked, losses, attempt, 0 AS resumed, cancel_requested, params,
+	       COALESCE(steps, '') AS steps, warnings, error, seq, created_at, updated_at, started_at, ended_at`
+)
+
+// toRun makes the run; steps that were not stored are those of the definition.
+func (r *runRow) toRun(d *jobs.Definition) (*jobs.Run, error) {
+	steps, err := r.steps(d)
+	if err != nil {
+		return nil, err
+	}
+	return &jobs.Run{
+		ID: r.ID, Tenant: r.Tenant, JobID: r.JobID, OwnerID: r.OwnerID, Revision: r.Revision, Status: r.Status,
+		Trigger: r.Trigger, TriggeredBy: r.TriggeredBy, WorkerID: r.WorkerID, Fence: r.Fence, Priority: -r.Urgency,
+		NotBefore: fromMillis(r.NotBefore), FireAt: fromMillis(r.FireAt), Blocked: r.Blocked, Losses: r.Losses, Attempt: r.Attempt,
+		CancelRequested: r.CancelRequested, Params: json.RawMessage(r.Params), Steps: steps, Warnings: r.Warnings, Error: r.Error,
+		Seq: r.Seq, CreatedAt: fromMillis(r.CreatedAt), UpdatedAt: fromMillis(r.UpdatedAt),
+		StartedAt: fromMillis(r.StartedAt), EndedAt: fromMillis(r.EndedAt),
+	}, nil
+}
+
+func (r *runRow) steps(d *jobs.Definition) ([]jobs.Step, error) {
+	switch {
+	case r.Steps != "":
+		var steps []jobs.Step
+		if err := json.Unmarshal([]byte(r.Steps), &steps); err != nil {
+			return nil, fmt.Errorf("stored steps of run %s: %w", r.ID, err)
+		}
+		return steps, nil
+	case r.StartedAt != 0:
+		return jobs.FirstSteps(d, fromMillis(r.StartedAt)), nil
+	}
+	return jobs.NewSteps(d), nil
+}
+
+// storedSteps is the column of steps.
+func storedSteps(steps []jobs.Step) (string, error) {
+	text, err := json.Marshal(steps)
+	if err != nil {
+		return "", fmt.Errorf("write steps: %w", err)
+	}
+	return string(text), nil
+}
+
+// run makes the run of a row with the definition that it names.
+func (c *Core) run(g getter, r *runRow) (*jobs.Run, *jobs.Definition, error) {
+	d, err := c.definition(g, r.JobID, r.Revision)
+	if err != nil {
+		return nil, nil, err
+	}
+	run, err := r.toRun(d)
+	return run, d, err
+}
+
+const (
+	// sqlGetLive: lookup by primary key.
+	sqlGetLive = `
+	SELECT ` + liveColumns + `
+	FROM   runs
+	WHERE  id = ? AND tenant = ?`
+	// sqlGetEnded: lookup by primary key.
+	sqlGetEnded = `
+	SELECT ` + endedColumns + `
+	FROM   run_history
+	WHERE  id = ? AND tenant = ?`
+)
+
+// anyRun reads the row of a live or ended run.
+func anyRun(g getter, tenant jobs.TenantID, id jobs.RunID) (*runRow, error) {
+	for _, query := range []string{sqlGetLive, sqlGetEnded} {
+		var row runRow
+		if ok, err := g.get(&row, query, id, tenant); err != nil || ok {
+			return &row, err
+		}
+	}
+	return nil, jobs.NotFound("run")
+}
+
+// Run is jobs.RunStore.
+func (c *Core) Run(ctx context.Context, tenant jobs.TenantID, id jobs.RunID) (*jobs.Run, error) {
+	var run *jobs.Run
+	err := c.read(ctx, "read run", func(v *View) error {
+		row, err := anyRun(v, tenant, id)
+		if err != nil {
+			return err
+		}
+		run, _, err = c.run(v, row)
+		return err
+	})
+	return run, err
+}
+
+// runSort are the expressions of the sort fields; they are columns of both halves of the list.
+var runSort = map[string]sortColumn{
+	"createdAt": {"created_at", false},
+	"updatedAt": {"updated_at", false},
+	"status":    {"status", false},
+	"success":   {"success", true},
+}
+
+// sqlSuccess is NULL for live runs.
+const (
+	sqlSuccessLive  = `NULL AS success`
+	sqlSuccessEnded = `CASE WHEN status IN ('success', 'warning') THEN 1 ELSE 0 END AS success`
+)
+
+// filterRuns appends the conditions that live and ended runs share; false if a half has nothing to give.
+func filterRuns(q *query, f jobs.RunQuery, ended bool) bool {
+	q.and("tenant = ?", f.Tenant)
+	if f.JobID != "" {
+		q.and("job_id = ?", f.JobID)
+	}
+	if len(f.Statuses) > 0 {
+		var wanted []jobs.RunStatus
+		for _, s := range f.Statuses {
+			if s.Terminal() == ended {
+				wanted = append(wanted, s)
+			}
+		}
+		if len(wanted) == 0 {
+			return false
+		}
+		q.and("status IN LIST(?)", list(wanted))
+	}
+	if f.Success != nil {
+		if !ended {
+			return false
+		}
+		if *f.Success {
+			q.and("status IN ('success', 'warning')")
+		} else {
+			q.and("status IN ('error', 'canceled')")
+		}
+	}
+	if f.Warnings != nil {
+		q.and("warnings = ?", toInt(*f.Warnings))
+	}
+	if !f.From.IsZero() {
+		q.and("created_at >= ?", toMillis(f.From))
+	}
+	if !f.To.IsZero() {
+		q.and("created_at < ?", toMillis(f.To))
+	}
+	return true
+}
+
+// runHalves calls use for the live and the ended half of the list, as far as they can have rows.
+func runHalves(f jobs.RunQuery, use func(table, columns string, q *query)) {
+	for _, half := range []struct {
+		table, columns string
+		ended          bool
+	}{
+		{"runs", liveColumns + ", " + sqlSuccessLive, false},
+		{"run_history", endedColumns + ", " + sqlSuccessEnded, true},
+	} {
+		q := new(query)
+		if filterRuns(q, f, half.ended) {
+			use(half.table, half.columns, q)
+		}
+	}
+}
+
+// Runs is jobs.RunStore. Each half of the list is walked in the order of its index, and the two are merged as far as the page needs.
+func (c *Core) Runs(ctx context.Context, f jobs.RunQuery) (jobs.Page[*jobs.Run], error) {
+	count, page := new(query), new(query)
+	var counts, halves []string
+	runHalves(f, func(table, columns string, q *query) {
+		counts = append(counts, "(SELECT count(*) FROM "+table+"\n"+q.text()+")")
+		count.args = append(count.args, q.args...)
+		halves = append(halves, "SELECT "+columns+"\nFROM   "+table+"\n"+q.text())
+		page.args = append(page.args, q.args...)
+	})
+	if len(halves) == 0 {
+		return jobs.Page[*jobs.Run]{}, nil
+	}
+	count.add("SELECT " + strings.Join(counts, " + "))
+	page.add(strings.Join(halves, "\nUNION ALL\n"))
+	if err := page.orderBy(runSort, f.Sort, jobs.SortKey{Field: "createdAt", Descending: true}); err != nil {
+		return jobs.Page[*jobs.Run]{}, err
+	}
+	page.page(f.Start, f.Limit)
+	var result jobs.Page[*jobs.Run]
+	err := c.read(ctx, "list runs", func(v *View) error {
+		var total []int
+		if err := v.build(&total, count); err != nil {
+			return err
+		}
+		var rows []struct {
+			runRow
+			Success *bool `db:"success"`
+		}
+		if err := v.build(&rows, page); err != nil {
+			return err
+		}
+		result = jobs.Page[*jobs.Run]{Items: make([]*jobs.Run, len(rows)), Total: total[0]}
+		for i := range rows {
+			run, _, err := c.run(v, &rows[i].runRow)
+			if err != nil {
+				return err
+			}
+			result.Items[i] = run
+		}
+		return nil
+	})
+	return result, err
+}
+
+// moveSteps is what becomes of steps when their run ends before they do (contract 3.3): the current one ends as error if it was
+// started, else it and the later ones are skipped.
+func moveSteps(steps []jobs.Step, at time.Time, seq int64, message string) []jobs.Step {
+	out := append([]jobs.Step(nil), steps...)
+	for i := range out {
+		s := &out[i]
+		if s.State.Done() {
+			continue
+		}
+		if s.State == jobs.StepPending {
+			s.State = jobs.StepSkipped
+		} else {
+			s.State = jobs.StepError
+		}
+		s.Message, s.EndedAt, s.Seq = message, at, seq
+	}
+	return out
+}

@@ -1,0 +1,82 @@
+package sqlstore
+
+import (
+	"context"
+	"time"
+
+	"github.com/carillon-go/carillon/jobs"
+)
+
+// sqlLoseWorker: lookup by primary key; no row: it lives, or was taken over before.
+const sqlLoseWorker = `
+	UPDATE job_workers
+	SET    status = 'lost', stopped_at = ?
+	WHERE  id = ? AND beat = ? AND status IN ('active', 'draining')`
+
+// TakeOver is jobs.WorkerStore (T7). The worker's row decides: of several that take over, one finds it live. After the commit no
+// write of the lost worker matches any more, because its runs have no worker or another one, and its beats do not match.
+func (c *Core) TakeOver(ctx context.Context, now time.Time, id jobs.WorkerID, seen int64, reason string) ([]jobs.RunID, error) {
+	var taken []jobs.RunID
+	err := c.write(ctx, "take over worker", func(t *Tx) error {
+		taken = nil
+		n, err := t.exec(sqlLoseWorker, toMillis(now), id, seen)
+		if err != nil || n == 0 {
+			return err
+		}
+		t.news.add(jobs.TopicWorker)
+		var rows []runRow
+		if err := t.all(&rows, sqlListHeld, id); err != nil {
+			return err
+		}
+		var freed []jobs.ID
+		for i := range rows {
+			requeued, err := c.interrupt(t, &rows[i], now, id, reason)
+			if err != nil {
+				return err
+			}
+			if !requeued {
+				freed = append(freed, rows[i].JobID)
+			}
+			taken = append(taken, rows[i].ID)
+		}
+		return t.promoteAll(freed)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return taken, nil
+}
+
+// interrupt puts a run of a lost worker back, or ends it, with a log entry that says so.
+func (c *Core) interrupt(t *Tx, row *runRow, now time.Time, worker jobs.WorkerID, reason string) (requeued bool, err error) {
+	run, d, err := c.run(t, row)
+	if err != nil {
+		return false, err
+	}
+	now = fromMillis(toMillis(now))
+	row.Losses++
+	run.Losses = row.Losses
+	seq := row.Seq + 2 // Interrupt numbers its changes with the next one, the entry has the one after
+	entry := jobs.LogEntry{Seq: seq, Level: jobs.LogWarn, CreatedAt: now, Data: []byte(mustJSON(map[string]string{"workerId": string(worker)}))}
+	what := jobs.Interrupt(run, d, now, reason)
+	switch {
+	case row.CancelRequested:
+		// Nobody may start a step of it any more (I7), so there is nothing to put it back for.
+		entry.Message = reason + "; the run was to be canceled and has ended"
+		err = c.end(t, row, jobs.RunCanceled, moveSteps(run.Steps, now, row.Seq+1, "canceled"), "canceled", seq, now)
+	case what.Requeue:
+		entry.Message = reason + "; the run goes on with another worker"
+		requeued = true
+		err = t.requeue(row, what.Steps, seq, row.NotBefore, row.Fence+1, now)
+	default:
+		entry.Message, entry.Level = what.Error, jobs.LogError
+		err = c.end(t, row, jobs.RunError, what.Steps, what.Error, seq, now)
+	}
+	if err != nil {
+		return false, err
+	}
+	if entry.Index, err = t.nextLogIndex(row.ID); err != nil {
+		return false, err
+	}
+	return requeued, t.appendLogs(row.ID, []jobs.LogEntry{entry})
+}

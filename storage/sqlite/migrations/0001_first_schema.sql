@@ -1,0 +1,270 @@
+-- Times are milliseconds since 1970 in UTC; 0 is "none" where a column is NOT NULL. Ids are text. JSON is text.
+
+-- +goose Up
+PRAGMA application_id = 1128354380;
+
+-- One row: limits of the cluster and what steers all workers.
+CREATE TABLE cluster (
+	id           INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
+	concurrency  INTEGER NOT NULL CHECK (concurrency BETWEEN 1 AND 100000),
+	heartbeat_ms INTEGER NOT NULL CHECK (heartbeat_ms BETWEEN 1000 AND 300000),
+	timeout_ms   INTEGER NOT NULL CHECK (timeout_ms BETWEEN 2000 AND 3600000)
+) STRICT;
+
+-- concurrency 0: the default. queued counts the queued runs of the tenant.
+CREATE TABLE tenants (
+	id          TEXT    NOT NULL PRIMARY KEY,
+	concurrency INTEGER NOT NULL DEFAULT 0 CHECK (concurrency BETWEEN 0 AND 10000),
+	queued      INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE tenant_keys (
+	tenant  TEXT    NOT NULL,
+	number  INTEGER NOT NULL,
+	id      TEXT    NOT NULL UNIQUE,
+	wrapped BLOB    NOT NULL,
+	PRIMARY KEY (tenant, number)
+) STRICT, WITHOUT ROWID;
+
+-- Each different set of drivers that a job needs has one row, so that a claim can leave out what its worker has not.
+CREATE TABLE driver_sets (
+	id      INTEGER NOT NULL PRIMARY KEY,
+	drivers TEXT    NOT NULL UNIQUE
+) STRICT;
+
+CREATE TABLE jobs (
+	id              TEXT    NOT NULL PRIMARY KEY,
+	tenant          TEXT    NOT NULL,
+	slug            TEXT,
+	owner_id        TEXT    NOT NULL,
+	owner_fold      TEXT    NOT NULL,
+	editing_id      TEXT    REFERENCES jobs (id),
+	type            TEXT    NOT NULL,
+	type_fold       TEXT    NOT NULL,
+	name_fold       TEXT    NOT NULL,
+	search          TEXT    NOT NULL,
+	enabled         INTEGER NOT NULL CHECK (enabled IN (0, 1)),
+	next_run_at     INTEGER CHECK (next_run_at <> 0),
+	revision        INTEGER NOT NULL CHECK (revision >= 1),
+	overlap         TEXT    NOT NULL CHECK (overlap IN ('skip', 'queue', 'cancel', 'allow')),
+	max_concurrent  INTEGER NOT NULL CHECK (max_concurrent >= 1),
+	priority        INTEGER NOT NULL,
+	keep_days       INTEGER NOT NULL CHECK (keep_days >= 0),
+	keep_runs       INTEGER NOT NULL CHECK (keep_runs >= 0),
+	driver_set      INTEGER NOT NULL REFERENCES driver_sets (id),
+	created_at      INTEGER NOT NULL,
+	updated_at      INTEGER NOT NULL,
+	defn_updated_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX jobs_slug ON jobs (tenant, slug) WHERE slug IS NOT NULL;
+CREATE INDEX jobs_name ON jobs (tenant, name_fold, id) WHERE editing_id IS NULL;
+CREATE INDEX jobs_due ON jobs (next_run_at, id) WHERE next_run_at IS NOT NULL AND enabled = 1;
+CREATE INDEX jobs_drafts ON jobs (editing_id) WHERE editing_id IS NOT NULL;
+
+-- A revision never changes: runs name it.
+CREATE TABLE job_revisions (
+	job_id     TEXT    NOT NULL REFERENCES jobs (id),
+	revision   INTEGER NOT NULL,
+	definition TEXT    NOT NULL,
+	created_at INTEGER NOT NULL,
+	PRIMARY KEY (job_id, revision)
+) STRICT;
+
+CREATE TABLE job_shares (
+	job_id       TEXT    NOT NULL REFERENCES jobs (id),
+	principal_id TEXT    NOT NULL,
+	level        INTEGER NOT NULL CHECK (level IN (1, 2, 3, 5, 10)),
+	created_at   INTEGER NOT NULL,
+	updated_at   INTEGER NOT NULL,
+	PRIMARY KEY (job_id, principal_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX job_shares_principal ON job_shares (principal_id, job_id);
+
+-- Live runs only; a run moves to run_history when it ends. urgency is minus the priority: one ascending index serves the claim.
+-- exclusive_key is the job's id for a run that may start of a job whose runs must not overlap. delayed: not_before was to come
+-- when it was written. steps is NULL while the steps are those of the definition (pending, or the first one started).
+CREATE TABLE runs (
+	id               TEXT    NOT NULL PRIMARY KEY,
+	tenant           TEXT    NOT NULL,
+	job_id           TEXT    NOT NULL,
+	owner_id         TEXT    NOT NULL,
+	revision         INTEGER NOT NULL,
+	driver_set       INTEGER NOT NULL,
+	status           TEXT    NOT NULL CHECK (status IN ('queued', 'running')),
+	trigger_kind     TEXT    NOT NULL CHECK (trigger_kind IN ('schedule', 'manual', 'catchup')),
+	triggered_by     TEXT    NOT NULL,
+	worker_id        TEXT,
+	fence            INTEGER NOT NULL,
+	urgency          INTEGER NOT NULL,
+	not_before       INTEGER NOT NULL,
+	delayed          INTEGER NOT NULL CHECK (delayed IN (0, 1)),
+	fire_at          INTEGER,
+	blocked          INTEGER NOT NULL CHECK (blocked IN (0, 1)),
+	exclusive_key    TEXT,
+	losses           INTEGER NOT NULL,
+	attempt          INTEGER NOT NULL,
+	resumed          INTEGER NOT NULL,
+	cancel_requested INTEGER NOT NULL CHECK (cancel_requested IN (0, 1)),
+	params           TEXT    NOT NULL,
+	steps            TEXT,
+	warnings         INTEGER NOT NULL CHECK (warnings IN (0, 1)),
+	seq              INTEGER NOT NULL,
+	created_at       INTEGER NOT NULL,
+	updated_at       INTEGER NOT NULL,
+	started_at       INTEGER NOT NULL,
+	CHECK ((status = 'running') = (worker_id IS NOT NULL)),
+	CHECK (status = 'queued' OR (started_at <> 0 AND blocked = 0)),
+	CHECK (exclusive_key IS NULL OR (exclusive_key = job_id AND blocked = 0))
+) STRICT, WITHOUT ROWID;
+CREATE INDEX runs_claim ON runs (tenant, urgency, not_before, id) WHERE status = 'queued' AND blocked = 0;
+CREATE INDEX runs_delayed ON runs (not_before) WHERE delayed = 1 AND status = 'queued' AND blocked = 0;
+CREATE INDEX runs_held ON runs (worker_id, tenant) WHERE status = 'running';
+CREATE INDEX runs_cancel ON runs (worker_id) WHERE cancel_requested = 1;
+CREATE INDEX runs_open ON runs (job_id, created_at DESC, id) WHERE blocked = 0;
+CREATE INDEX runs_blocked ON runs (job_id, created_at, id) WHERE blocked = 1;
+CREATE UNIQUE INDEX runs_fire ON runs (job_id, fire_at) WHERE fire_at IS NOT NULL;
+CREATE UNIQUE INDEX runs_exclusive ON runs (exclusive_key) WHERE exclusive_key IS NOT NULL;
+
+CREATE TABLE run_history (
+	id               TEXT    NOT NULL PRIMARY KEY,
+	tenant           TEXT    NOT NULL,
+	job_id           TEXT    NOT NULL,
+	owner_id         TEXT    NOT NULL,
+	revision         INTEGER NOT NULL,
+	status           TEXT    NOT NULL CHECK (status IN ('success', 'warning', 'error', 'canceled')),
+	trigger_kind     TEXT    NOT NULL,
+	triggered_by     TEXT    NOT NULL,
+	worker_id        TEXT,
+	fence            INTEGER NOT NULL,
+	urgency          INTEGER NOT NULL,
+	not_before       INTEGER NOT NULL,
+	fire_at          INTEGER,
+	losses           INTEGER NOT NULL,
+	attempt          INTEGER NOT NULL,
+	cancel_requested INTEGER NOT NULL,
+	params           TEXT    NOT NULL,
+	steps            TEXT,
+	warnings         INTEGER NOT NULL,
+	error            TEXT    NOT NULL,
+	seq              INTEGER NOT NULL,
+	created_at       INTEGER NOT NULL,
+	updated_at       INTEGER NOT NULL,
+	started_at       INTEGER NOT NULL,
+	ended_at         INTEGER NOT NULL CHECK (ended_at <> 0),
+	CHECK (started_at <> 0 OR status = 'canceled')
+) STRICT, WITHOUT ROWID;
+CREATE INDEX run_history_created ON run_history (job_id, created_at DESC, id);
+CREATE INDEX run_history_ended ON run_history (job_id, ended_at DESC, id);
+CREATE INDEX run_history_tenant ON run_history (tenant, created_at DESC, id);
+CREATE UNIQUE INDEX run_history_fire ON run_history (job_id, fire_at) WHERE fire_at IS NOT NULL;
+
+-- +goose StatementBegin
+CREATE TRIGGER run_history_final BEFORE UPDATE ON run_history
+BEGIN
+	SELECT RAISE(ABORT, 'an ended run does not change');
+END;
+-- +goose StatementEnd
+
+-- +goose StatementBegin
+CREATE TRIGGER job_revisions_final BEFORE UPDATE ON job_revisions
+BEGIN
+	SELECT RAISE(ABORT, 'a revision does not change');
+END;
+-- +goose StatementEnd
+
+CREATE TABLE run_logs (
+	run_id     TEXT    NOT NULL,
+	idx        INTEGER NOT NULL,
+	seq        INTEGER NOT NULL,
+	level      INTEGER NOT NULL CHECK (level BETWEEN 0 AND 3),
+	message    TEXT    NOT NULL,
+	action_id  TEXT    NOT NULL,
+	data       TEXT,
+	created_at INTEGER NOT NULL,
+	PRIMARY KEY (run_id, idx)
+) STRICT, WITHOUT ROWID;
+
+-- Fires whose run exists are rows of runs and run_history; here are all others.
+CREATE TABLE fires (
+	job_id  TEXT    NOT NULL,
+	at      INTEGER NOT NULL,
+	until   INTEGER NOT NULL,
+	count   INTEGER NOT NULL,
+	outcome TEXT    NOT NULL CHECK (outcome IN ('ran', 'skipped', 'coalesced', 'missed', 'withdrawn')),
+	reason  TEXT    NOT NULL,
+	run_id  TEXT    NOT NULL,
+	late_ms INTEGER NOT NULL,
+	PRIMARY KEY (job_id, at)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE job_workers (
+	id           TEXT    NOT NULL PRIMARY KEY,
+	hostname     TEXT    NOT NULL,
+	host_fold    TEXT    NOT NULL,
+	pid          INTEGER NOT NULL,
+	version      TEXT    NOT NULL,
+	status       TEXT    NOT NULL CHECK (status IN ('active', 'draining', 'lost', 'stopped')),
+	concurrency  INTEGER NOT NULL,
+	job_types    TEXT    NOT NULL,
+	action_types TEXT    NOT NULL,
+	beat         INTEGER NOT NULL,
+	started_at   INTEGER NOT NULL,
+	heartbeat_at INTEGER NOT NULL,
+	stopped_at   INTEGER NOT NULL,
+	CHECK ((status IN ('lost', 'stopped')) = (stopped_at <> 0))
+) STRICT, WITHOUT ROWID;
+CREATE INDEX job_workers_live ON job_workers (id, beat) WHERE status IN ('active', 'draining');
+
+CREATE TABLE idempotency (
+	tenant     TEXT    NOT NULL,
+	job_id     TEXT    NOT NULL,
+	caller     TEXT    NOT NULL,
+	key        TEXT    NOT NULL,
+	run_id     TEXT    NOT NULL,
+	created_at INTEGER NOT NULL,
+	PRIMARY KEY (tenant, job_id, caller, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX idempotency_age ON idempotency (created_at);
+
+CREATE TABLE users (
+	tenant        TEXT    NOT NULL,
+	id            TEXT    NOT NULL,
+	display_name  TEXT    NOT NULL,
+	email         TEXT    NOT NULL,
+	password_hash TEXT    NOT NULL,
+	enabled       INTEGER NOT NULL,
+	superuser     INTEGER NOT NULL,
+	rights        TEXT    NOT NULL,
+	created_at    INTEGER NOT NULL,
+	updated_at    INTEGER NOT NULL,
+	last_login_at INTEGER NOT NULL,
+	PRIMARY KEY (tenant, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE sessions (
+	hash       BLOB    NOT NULL PRIMARY KEY,
+	tenant     TEXT    NOT NULL,
+	user_id    TEXT    NOT NULL,
+	created_at INTEGER NOT NULL,
+	seen_at    INTEGER NOT NULL,
+	expires_at INTEGER NOT NULL,
+	FOREIGN KEY (tenant, user_id) REFERENCES users (tenant, id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX sessions_user ON sessions (tenant, user_id, created_at);
+CREATE INDEX sessions_expiry ON sessions (expires_at);
+
+CREATE TABLE tokens (
+	hash         BLOB    NOT NULL PRIMARY KEY,
+	id           TEXT    NOT NULL UNIQUE,
+	tenant       TEXT    NOT NULL,
+	user_id      TEXT    NOT NULL,
+	name         TEXT    NOT NULL,
+	read_only    INTEGER NOT NULL,
+	expires_at   INTEGER NOT NULL,
+	created_at   INTEGER NOT NULL,
+	last_used_at INTEGER NOT NULL,
+	FOREIGN KEY (tenant, user_id) REFERENCES users (tenant, id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX tokens_user ON tokens (tenant, user_id, created_at);
+
+PRAGMA user_version = 1;

@@ -1,0 +1,124 @@
+package storagetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/carillon-go/carillon/jobs"
+)
+
+// Reopener is a store that can be opened again on what it has stored, as after the end of its process. Reopen closes the store that
+// it is called on, if that is still open; the kit uses only the new one from then on.
+type Reopener interface {
+	Reopen(t testing.TB) jobs.Store
+}
+
+// checker is a store that knows invariants of its own, such as counters that must agree with rows.
+type checker interface {
+	Check(ctx context.Context) error
+}
+
+// rule is one sentence of the contract with the code that finds out whether a store keeps it.
+type rule struct {
+	sentence string
+	// check gets an empty store. It arranges by must and given functions, which give the case up, and returns what was not as the
+	// sentence says.
+	check func(ctx context.Context, s jobs.Store) error
+}
+
+// subject is a noun of the model with its rules.
+type subject struct {
+	name  string
+	rules []rule
+}
+
+func subjects() []subject {
+	return []subject{
+		{"job", jobRules()},
+		{"job list", jobListRules()},
+		{"revision", revisionRules()},
+		{"start", startRules()},
+		{"cancel", cancelRules()},
+		{"history", historyRules()},
+		{"log", logRules()},
+		{"events", eventRules()},
+		{"exchange", exchangeRules()},
+		{"claim", claimRules()},
+		{"takeover", takeoverRules()},
+		{"worker", workerRules()},
+		{"plan", planRules()},
+		{"fire", fireRules()},
+		{"limits", limitRules()},
+		{"key", keyRules()},
+		{"identity", identityRules()},
+		{"prune", pruneRules()},
+		{"watch", watchRules()},
+		{"text and time", textRules()},
+		{"life", lifeRules()},
+		{"concurrency", concurrencyRules()},
+	}
+}
+
+// patience bounds one rule: a store that hangs fails instead of holding up the whole test.
+const patience = 2 * time.Minute
+
+// Run tests a store. Open gives an empty one, and is called once for each rule; Run closes it.
+func Run(t *testing.T, open func(t testing.TB) jobs.Store) {
+	for _, sub := range subjects() {
+		t.Run(sub.name, func(t *testing.T) {
+			for _, r := range sub.rules {
+				t.Run(r.sentence, func(t *testing.T) {
+					ctx, cancel := context.WithTimeout(t.Context(), patience)
+					defer cancel()
+					if err := perform(ctx, r, open(t)); err != nil {
+						t.Errorf("rule %q: %v", r.sentence, err)
+					}
+				})
+			}
+		})
+	}
+	t.Run("size", func(t *testing.T) { runSizes(t, open) })
+	t.Run("restart", func(t *testing.T) { runRestarts(t, open) })
+}
+
+func runSizes(t *testing.T, open func(t testing.TB) jobs.Store) {
+	if testing.Short() {
+		t.Skip("rules at the limits of a tenant store more than ten thousand rows")
+	}
+	for _, r := range sizeRules() {
+		t.Run(r.sentence, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			defer cancel()
+			if err := perform(ctx, r, open(t)); err != nil {
+				t.Errorf("rule %q: %v", r.sentence, err)
+			}
+		})
+	}
+}
+
+// perform is one rule on one store, with the invariants afterwards. It closes the store.
+func perform(ctx context.Context, r rule, s jobs.Store) error {
+	w := newWitness(s)
+	err := attempt(func() error { return r.check(ctx, w) })
+	return errors.Join(err, w.finish(ctx))
+}
+
+// finish checks the invariants and closes the store, if the rule has not done so.
+func (w *witness) finish(ctx context.Context) error {
+	if w.isClosed() {
+		return nil
+	}
+	err := attempt(func() error { return w.check(ctx) })
+	if c, ok := w.Store.(checker); ok {
+		if fault := c.Check(ctx); fault != nil {
+			err = errors.Join(err, fmt.Errorf("the store's own check: %w", fault))
+		}
+	}
+	if fault := w.Store.Close(); fault != nil {
+		err = errors.Join(err, fmt.Errorf("close: %w", fault))
+	}
+	return err
+}
