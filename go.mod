@@ -3,7 +3,6 @@ module github.com/carillon-go/carillon
 go 1.26.0
 
 require (
-	code.dny.dev/ssrf v0.3.0
 	github.com/alexedwards/scs/v2 v2.9.0
 	github.com/emersion/go-sasl v0.0.0-20241020182733-b788ff22d5a6
 	github.com/emersion/go-smtp v0.25.1

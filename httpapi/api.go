@@ -25,13 +25,14 @@ type Options struct {
 	// Accounts is the built-in identity: users, sessions and tokens, with their routes (contract 15).
 	Accounts *identity.Accounts
 
-	// StreamsPerUser and Streams bound the live streams, 20 and 500 if zero; Waiting bounds the requests that wait for the end of a
-	// run, 1000 if zero. Beyond it the answer is 503.
+	// StreamsPerUser and Streams bound the live streams, 20 and 500 if zero; beyond them the answer is 503. Waiting bounds the requests
+	// that wait for the end of a run, 1000 if zero; beyond it the run is started all the same and the answer is 202 at once (R65).
 	StreamsPerUser int
 	Streams        int
 	Waiting        int
 
-	// Logger gets one record for each answer of status 500 or above; nil is slog.Default().
+	// Logger gets one record for each failure of the server: answers of status 500, of 503 with a cause that a person has to know, and
+	// answers that broke off; nil is slog.Default().
 	Logger *slog.Logger
 }
 
@@ -60,8 +61,8 @@ func New(service *jobs.Service, o Options) (*API, error) {
 	if o.Prefix == "" {
 		o.Prefix = "/api"
 	}
-	if !strings.HasPrefix(o.Prefix, "/") || strings.HasSuffix(o.Prefix, "/") || strings.ContainsAny(o.Prefix, ":*?#{}\" ") {
-		return nil, fmt.Errorf("httpapi: Options.Prefix %q must begin with / and not end with it, without : * ? # { }", o.Prefix)
+	if !strings.HasPrefix(o.Prefix, "/") || strings.HasSuffix(o.Prefix, "/") || strings.ContainsAny(o.Prefix, ":*?#%{}\" ") {
+		return nil, fmt.Errorf("httpapi: Options.Prefix %q must begin with / and not end with it, without : * ? # %% { }", o.Prefix)
 	}
 	if o.Accounts != nil {
 		o.Authenticator = accountsAuthenticator{o.Accounts}

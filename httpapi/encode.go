@@ -55,22 +55,38 @@ func write(w http.ResponseWriter, r *http.Request, status int, v any) error {
 	return nil
 }
 
-// writeJSON is write for bodies that can always be encoded.
-func writeJSON(w http.ResponseWriter, r *http.Request, status int, v errorBody) {
+// writePlain is write for the few answers that are no HAL, whatever the client accepts.
+func writePlain(w http.ResponseWriter, r *http.Request, v any) error {
+	body, err := encode(v)
+	if err != nil {
+		return err
+	}
+	send(w, r, http.StatusOK, plainJSON, body)
+	return nil
+}
+
+// writeProblem answers with an error.
+func writeProblem(w http.ResponseWriter, r *http.Request, status int, v errorBody) {
 	body, err := encode(v)
 	if err != nil {
 		// Facts of a conflict that cannot be encoded are left out rather than the whole answer.
 		v.Data = nil
 		body, _ = encode(v) // strings and numbers only: cannot fail
 	}
-	writeBytes(w, r, status, body)
+	send(w, r, status, plainJSON, body)
 }
 
+const plainJSON = "application/json; charset=utf-8"
+
 func writeBytes(w http.ResponseWriter, r *http.Request, status int, body []byte) {
-	contentType := "application/json; charset=utf-8"
-	if status < 400 && acceptsHAL(r) {
-		contentType = "application/hal+json; charset=utf-8"
+	contentType := plainJSON
+	if acceptsHAL(r) {
+		contentType = "application/hal+json"
 	}
+	send(w, r, status, contentType, body)
+}
+
+func send(w http.ResponseWriter, r *http.Request, status int, contentType string, body []byte) {
 	w.Header().Set("Content-Type", contentType)
 	w.WriteHeader(status)
 	if r.Method != http.MethodHead {
@@ -95,7 +111,7 @@ func writeTagged(w http.ResponseWriter, r *http.Request, version string, v any) 
 	}
 	tag := entityTag(version, body)
 	w.Header().Set("ETag", tag)
-	if matchesNone(r.Header.Get("If-None-Match"), tag) {
+	if matchesNone(strings.Join(r.Header.Values("If-None-Match"), ","), tag) {
 		w.WriteHeader(http.StatusNotModified)
 		return nil
 	}

@@ -27,9 +27,7 @@ func fail(status int, format string, args ...any) error {
 	return &statusError{status: status, message: fmt.Sprintf(format, args...)}
 }
 
-// badQuery and badHeader are errors of validation outside the body.
-func badQuery(f *jobs.Faults) error { return badInput("query", f.Err()) }
-
+// badHeader is an error of validation of a header; badInput says from where the fields of another one came.
 func badHeader(name, format string, args ...any) error {
 	return badInput("headers", jobs.Invalid(name, format, args...))
 }
@@ -65,32 +63,40 @@ type errorDetail struct {
 // problem is the one place where an error becomes a status and a body. Text of an unknown error is for the log alone.
 func problem(err error) (body errorBody, retryAfter int, internal bool) {
 	var (
-		http1    *statusError
-		invalid  *jobs.ValidationError
-		conflict *jobs.ConflictError
-		down     *jobs.UnavailableError
+		own       *statusError
+		invalid   *jobs.ValidationError
+		forbidden *jobs.ForbiddenError
+		missing   *jobs.NotFoundError
+		conflict  *jobs.ConflictError
+		down      *jobs.UnavailableError
 	)
 	switch {
-	case errors.As(err, &http1):
-		body = newErrorBody(http1.status, http1.message)
-		body.fields(http1.source, http1.fields)
-		retryAfter = http1.retryAfter
+	case errors.As(err, &own):
+		body = newErrorBody(own.status, own.message)
+		body.fields(own.source, own.fields)
+		retryAfter = own.retryAfter
 	case errors.As(err, &invalid):
 		body = newErrorBody(http.StatusBadRequest, invalid.Error())
 		body.fields("payload", invalid.Fields)
 	case errors.Is(err, jobs.ErrUnauthenticated):
 		body = newErrorBody(http.StatusUnauthorized, "Sign in or send a valid token")
+	case errors.As(err, &forbidden):
+		body = newErrorBody(http.StatusForbidden, capital(forbidden.Reason))
 	case errors.Is(err, jobs.ErrForbidden):
-		body = newErrorBody(http.StatusForbidden, err.Error())
+		body = newErrorBody(http.StatusForbidden, "Not allowed")
+	case errors.As(err, &missing):
+		body = newErrorBody(http.StatusNotFound, capital(missing.Error()))
 	case errors.Is(err, jobs.ErrNotFound):
-		body = newErrorBody(http.StatusNotFound, capital(err.Error()))
+		body = newErrorBody(http.StatusNotFound, "Not found")
 	case errors.As(err, &conflict):
-		body = newErrorBody(http.StatusConflict, conflict.Reason)
+		body = newErrorBody(http.StatusConflict, capital(conflict.Reason))
 		body.Data = conflict.Data
+	case errors.Is(err, jobs.ErrConflict):
+		body = newErrorBody(http.StatusConflict, "The state does not allow this")
 	case errors.Is(err, jobs.ErrPrecondition):
 		body = newErrorBody(http.StatusPreconditionFailed, "It was changed since you read it: If-Match does not match")
 	case errors.As(err, &down):
-		body, retryAfter, internal = newErrorBody(http.StatusServiceUnavailable, down.Reason), 5, down.Cause != nil
+		body, retryAfter, internal = newErrorBody(http.StatusServiceUnavailable, capital(down.Reason)), 5, down.Cause != nil
 	case errors.Is(err, jobs.ErrUnavailable):
 		body, retryAfter, internal = newErrorBody(http.StatusServiceUnavailable, "Not available now, try again"), 5, true
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
@@ -118,17 +124,22 @@ func (b *errorBody) fields(source string, fields []jobs.FieldError) {
 
 // writeError answers with the body of contract 1.10 and logs what a person has to know.
 func (a *API) writeError(w http.ResponseWriter, r *http.Request, requestID string, err error) {
-	body, retryAfter, internal := problem(err)
-	if internal && r.Context().Err() == nil {
-		a.log.ErrorContext(r.Context(), "request failed", "request_id", requestID, "method", r.Method, "status", body.StatusCode, "err", err)
-	}
+	body, retryAfter, _ := problem(err)
+	a.logFailure(r, requestID, body.StatusCode, err)
 	if body.StatusCode == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", "Bearer")
 	}
 	if retryAfter > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(retryAfter))
 	}
-	writeJSON(w, r, body.StatusCode, body)
+	writeProblem(w, r, body.StatusCode, body)
+}
+
+// logFailure notes an error that is the server's own, unless nobody is left to be answered.
+func (a *API) logFailure(r *http.Request, requestID string, status int, err error) {
+	if _, _, internal := problem(err); internal && r.Context().Err() == nil {
+		a.log.ErrorContext(r.Context(), "request failed", "request_id", requestID, "method", r.Method, "status", status, "err", err)
+	}
 }
 
 func capital(s string) string {

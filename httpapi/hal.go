@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 
 	"github.com/carillon-go/carillon/jobs"
 )
@@ -36,7 +37,8 @@ type collection struct {
 	Total    int            `json:"total"`
 }
 
-// newCollection is an envelope of a page. Self is the plain path; next and prev keep all other parameters of the request.
+// newCollection is an envelope of a page. Self is the plain path, or a template that begins with it; next and prev keep all other
+// parameters of the request.
 func newCollection[T any](r *http.Request, self link, rel string, items []T, start, limit, total int) collection {
 	if items == nil {
 		items = []T{}
@@ -44,11 +46,12 @@ func newCollection[T any](r *http.Request, self link, rel string, items []T, sta
 	c := collection{
 		Links: links{"self": self}, Embedded: map[string]any{rel: items}, Start: start, Count: len(items), Total: total,
 	}
+	path, _, _ := strings.Cut(self.Href, "{")
 	page := func(start int) link {
 		q := r.URL.Query()
 		q.Set("start", strconv.Itoa(start))
 		q.Set("limit", strconv.Itoa(limit))
-		return link{Href: r.URL.EscapedPath() + "?" + q.Encode()}
+		return link{Href: path + "?" + q.Encode()}
 	}
 	if limit > 0 && start+len(items) < total && len(items) > 0 {
 		c.Links["next"] = page(start + len(items))

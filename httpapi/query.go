@@ -36,9 +36,9 @@ func newQuery(r *http.Request) (*query, error) {
 	}
 	q := &query{values: values, known: map[string]bool{}}
 	n := 0
-	for name, list := range values {
-		n += len(list)
-		for _, v := range list {
+	for _, name := range sortedKeys(values) {
+		n += len(values[name])
+		for _, v := range values[name] {
 			if !utf8.ValidString(v) || strings.ContainsRune(v, 0) {
 				q.faults.Add(clip(name), "is not valid UTF-8 or holds a NUL character")
 			}
@@ -118,13 +118,13 @@ func (q *query) boolean(name string) *bool {
 	return &b
 }
 
-// moment reads a date-time of contract 1.8 in UTC.
-func (q *query) moment(name string) time.Time {
+// moment reads a date-time of contract 1.8; without an offset it is local time in timezone, UTC if that is empty.
+func (q *query) moment(name, timezone string) time.Time {
 	v, ok := q.one(name)
 	if !ok {
 		return time.Time{}
 	}
-	t, err := jobs.ParseScheduleTime(v, "", false)
+	t, err := jobs.ParseScheduleTime(v, timezone, false)
 	if err != nil {
 		q.faults.Add(name, "%s", err)
 	}

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -73,46 +74,84 @@ func (r *request) below(ref jobs.JobRef, err error) error {
 	return err
 }
 
-// ifMatch reads the expected version from If-Match: the mark before the hash of an entity tag of ours (see entityTag). Without the header,
-// or with *, it is empty: nothing is expected. A tag that we did not make matches nothing: "none".
-func (r *request) ifMatch() string {
-	header := strings.TrimSpace(r.Header.Get("If-Match"))
-	if header == "" || header == "*" {
-		return ""
+// ifMatch reads the expected versions from If-Match: the marks before the hashes of entity tags of ours (see entityTag). Without the
+// header, or with *, any is true: nothing is expected. Tags that we did not make match nothing; nor do weak ones, which If-Match may not
+// compare.
+func (r *request) ifMatch() (versions []string, any bool) {
+	header := strings.TrimSpace(strings.Join(r.Header.Values("If-Match"), ","))
+	if len(r.Header.Values("If-Match")) == 0 || header == "*" {
+		return nil, true
 	}
 	for tag := range strings.SplitSeq(header, ",") {
-		tag = strings.Trim(strings.TrimSpace(tag), `"`)
-		if version, _, ok := strings.Cut(tag, "."); ok {
-			return version
+		tag = strings.TrimSpace(tag)
+		if len(tag) < 2 || tag[0] != '"' || tag[len(tag)-1] != '"' {
+			continue
+		}
+		if version, hash, ok := strings.Cut(tag[1:len(tag)-1], "."); ok && hash != "" {
+			versions = append(versions, version)
 		}
 	}
-	return "none"
+	return versions, false
+}
+
+// expected gives the one of several versions that is the present one, or the first: whether it still holds is decided by the write.
+// A number that no version can have stands for a tag that matches nothing.
+func expected(versions []string, mark string, present func() int64) int64 {
+	var numbers []int64
+	for _, v := range versions {
+		n, err := strconv.ParseInt(strings.TrimPrefix(v, mark), 10, 64)
+		if err == nil && n > 0 && strings.HasPrefix(v, mark) {
+			numbers = append(numbers, n)
+		}
+	}
+	if len(numbers) == 0 {
+		return -1
+	}
+	if len(numbers) > 1 {
+		if now := present(); slices.Contains(numbers, now) {
+			return now
+		}
+	}
+	return numbers[0]
 }
 
 // expectRevision is If-Match of a job.
-func (r *request) expectRevision() jobs.Precondition {
-	version := r.ifMatch()
-	if version == "" {
+func (r *request) expectRevision(ref jobs.JobRef) jobs.Precondition {
+	versions, any := r.ifMatch()
+	if any {
 		return jobs.Precondition{}
 	}
-	n, err := strconv.ParseInt(strings.TrimPrefix(version, "r"), 10, 64)
-	if err != nil || n <= 0 || !strings.HasPrefix(version, "r") {
-		n = -1 // matches no revision
-	}
-	return jobs.Precondition{Revision: n}
+	return jobs.Precondition{Revision: expected(versions, "r", func() int64 {
+		j, err := r.client.Job(r.Context(), ref)
+		if err != nil {
+			return 0 // the write finds the same error, or none any more
+		}
+		return j.Revision
+	})}
 }
 
 // expectUpdatedAt is If-Match of an action.
-func (r *request) expectUpdatedAt() jobs.Precondition {
-	version := r.ifMatch()
-	if version == "" {
+func (r *request) expectUpdatedAt(ref jobs.JobRef, id jobs.ActionID) jobs.Precondition {
+	versions, any := r.ifMatch()
+	if any {
 		return jobs.Precondition{}
 	}
-	ms, err := strconv.ParseInt(strings.TrimPrefix(version, "t"), 10, 64)
-	if err != nil || !strings.HasPrefix(version, "t") {
-		ms = -1
-	}
+	ms := expected(versions, "t", func() int64 {
+		j, i, err := r.client.Action(r.Context(), ref, id)
+		if err != nil {
+			return 0 // as above
+		}
+		return j.Actions[i].UpdatedAt.UnixMilli()
+	})
 	return jobs.Precondition{UpdatedAt: time.UnixMilli(ms).UTC()}
+}
+
+// expectNothing is If-Match of a thing without entity tags: no tag can match it.
+func (r *request) expectNothing() error {
+	if _, any := r.ifMatch(); !any {
+		return jobs.ErrPrecondition
+	}
+	return nil
 }
 
 // response knows whether a part of the answer is out.

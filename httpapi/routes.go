@@ -3,6 +3,8 @@ package httpapi
 import (
 	"errors"
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/julienschmidt/httprouter"
 
@@ -101,8 +103,19 @@ func (a *API) newRouter() *httprouter.Router {
 		}
 	}
 	r.NotFound = a.fixed(jobs.NotFound("route"))
-	r.MethodNotAllowed = a.fixed(fail(http.StatusMethodNotAllowed, "The method is not allowed on this path"))
+	r.MethodNotAllowed = a.notAllowed()
 	return r
+}
+
+// notAllowed answers 405. The router counts OPTIONS among the allowed methods although it does not serve it here.
+func (a *API) notAllowed() http.Handler {
+	answer := a.fixed(fail(http.StatusMethodNotAllowed, "The method is not allowed on this path"))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		methods := strings.Split(w.Header().Get("Allow"), ", ")
+		methods = slices.DeleteFunc(methods, func(m string) bool { return m == http.MethodOptions })
+		w.Header().Set("Allow", strings.Join(methods, ", "))
+		answer.ServeHTTP(w, r)
+	})
 }
 
 func (a *API) fixed(err error) http.Handler {
@@ -139,6 +152,7 @@ func (a *API) handler(route route) httprouter.Handle {
 		}()
 		if err := a.serve(out, req, route); err != nil {
 			if out.started {
+				a.logFailure(r, req.id, http.StatusOK, err)
 				panic(http.ErrAbortHandler)
 			}
 			a.writeError(out, r, req.id, err)
@@ -146,7 +160,13 @@ func (a *API) handler(route route) httprouter.Handle {
 	}
 }
 
+// maxURL is the longest URL, in bytes (R65). The header block is bounded by the server: http.Server.MaxHeaderBytes.
+const maxURL = 8 << 10
+
 func (a *API) serve(w http.ResponseWriter, r *request, route route) error {
+	if n := len(r.URL.EscapedPath()) + len(r.URL.RawQuery) + 1; n > maxURL {
+		return fail(http.StatusBadRequest, "The URL has %d bytes; at most %d", n, maxURL)
+	}
 	if route.group == groupOpen {
 		if err := a.origin.Check(r.Request); err != nil {
 			return jobs.Forbidden("cross-origin request")
@@ -165,9 +185,15 @@ func (a *API) serve(w http.ResponseWriter, r *request, route route) error {
 			return jobs.Forbidden("cross-origin request")
 		}
 	}
+	// Below a job its use cases say this, after they have looked whether the job can be read at all.
+	if who.Principal.ReadOnly && !safe(r.Method) && !strings.HasPrefix(route.path, "/jobs/:id") {
+		return jobs.Forbidden("the token is read-only")
+	}
 	r.identity, r.client = who, a.service.As(who.Principal)
 	return route.handle(a, w, r)
 }
+
+func safe(method string) bool { return method == http.MethodGet || method == http.MethodHead }
 
 // authError keeps the two kinds of failure apart: no identity, and no way to find out.
 func authError(err error) error {

@@ -275,8 +275,7 @@ func (r *run) interrupted(cause error) {
 	run := r.info
 	run.Steps, run.Seq = r.steps, r.seq
 	what := jobs.Interrupt(&run, r.def, now, reason)
-	r.steps = what.Steps
-	r.seq++ // Interrupt has given it to the step
+	r.steps, r.seq = what.Steps, what.Seq
 	r.out.mu.Unlock()
 	if what.Requeue {
 		r.note(jobs.LogInfo, reason+"; the run goes on later", "", nil)

@@ -219,7 +219,7 @@ func TestScheduler_missingPlaceholder(t *testing.T) {
 }
 
 func TestScheduler_outputsOfARun(t *testing.T) {
-	inWorld(t, func(w *world) {
+	inMemory(t, func(w *world) {
 		quarter := strings.Repeat("x", jobs.MaxStepOutput-2)
 		output := func(context.Context, *jobs.Task) (jobs.Output, error) { return jobs.Output{Data: quarter}, nil }
 		w.work(output)

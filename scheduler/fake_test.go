@@ -322,4 +322,17 @@ func (f *fakeStore) Plan(context.Context, time.Time, int) (jobs.PlanResult, erro
 
 func (f *fakeStore) NextDue(context.Context) (time.Time, error) { return time.Time{}, nil }
 
-func (f *fakeStore) Prune(context.Context, time.Time, jobs.Retention, int) (int, error) { return 0, nil }
+func (f *fakeStore) Prune(context.Context, time.Time, jobs.Retention, int) (int, error) {
+	return 0, nil
+}
+
+func (f *fakeStore) DeleteJob(_ context.Context, _ time.Time, _ jobs.TenantID, id jobs.ID, _ int64, _ bool) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for run, r := range f.runs {
+		if r.JobID == id {
+			delete(f.runs, run)
+		}
+	}
+	return nil
+}

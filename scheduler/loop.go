@@ -245,6 +245,7 @@ func (w *worker) leave(ctx context.Context) (again bool, err error) {
 		w.drop(r)
 	}
 	w.s.health.note(func(h *Health) { h.Restarts++; h.Running = 0 })
+	w.s.health.set(func() { w.s.health.silent = false }) // of the next life that is not known yet
 	if ctx.Err() == nil {
 		return true, nil
 	}

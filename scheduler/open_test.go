@@ -1,9 +1,24 @@
 package scheduler_test
 
 import (
+	"context"
+	"io"
+	"log/slog"
+	"path/filepath"
 	"testing"
 
 	"github.com/carillon-go/carillon/jobs"
+	"github.com/carillon-go/carillon/storage/sqlite"
 )
 
-func openStore(t testing.TB, dir string) jobs.Store { return newFakeStore() }
+// openStore opens a new SQLite file.
+func openStore(t testing.TB, dir string) jobs.Store {
+	t.Helper()
+	store, err := sqlite.Open(context.Background(), filepath.Join(dir, "jobs.db"), sqlite.Options{
+		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return store
+}

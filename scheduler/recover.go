@@ -64,7 +64,7 @@ func (w *worker) stands(row jobs.Worker, held []jobs.Claim, err error) {
 		w.reconcile(held)
 	case row.Beat == w.beat:
 		// The exchange was not applied, or there was none. It is sent again as it is.
-		w.verify, w.wanted = false, true
+		w.verify, w.wanted = false, w.wanted || w.sent == nil
 	default:
 		w.lost = true // a restored backup
 	}

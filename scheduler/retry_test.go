@@ -87,7 +87,7 @@ func TestScheduler_retries(t *testing.T) {
 }
 
 func TestScheduler_backoff(t *testing.T) {
-	inWorld(t, func(w *world) {
+	inMemory(t, func(w *world) {
 		var got calls
 		var at []time.Time
 		boom := errors.New("boom")

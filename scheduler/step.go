@@ -73,7 +73,7 @@ func (r *run) attempt(i int) result {
 	}
 	ctx, cancel := context.WithTimeoutCause(r.ctx, limit, jobs.ErrTimeout)
 	defer cancel()
-	task, err := r.task(ctx, i, set)
+	task, err := r.task(ctx, i, driver, set)
 	if err != nil {
 		return r.judge(ctx, failed(err), limitText)
 	}

@@ -10,9 +10,9 @@ import (
 )
 
 // task makes what the driver of a step gets. An error is one of the settings, so that another try would not change it.
-func (r *run) task(ctx context.Context, i int, set settings) (*jobs.Task, error) {
+func (r *run) task(ctx context.Context, i int, driver jobs.Driver, set settings) (*jobs.Task, error) {
 	step := &r.steps[i]
-	data, err := r.data(ctx, i, set)
+	data, err := r.data(ctx, i, driver, set)
 	if err != nil {
 		return nil, jobs.Permanent(r.redacted(err))
 	}
@@ -37,7 +37,7 @@ func params(p json.RawMessage) json.RawMessage {
 
 // data gives the settings of a step with placeholders replaced and then secrets filled in, so that a secret is never read as a
 // placeholder (R47).
-func (r *run) data(ctx context.Context, i int, set settings) (json.RawMessage, error) {
+func (r *run) data(ctx context.Context, i int, driver jobs.Driver, set settings) (json.RawMessage, error) {
 	data := params(set.data)
 	if hasPlaceholders(data) {
 		values, err := r.values(i)
@@ -54,7 +54,9 @@ func (r *run) data(ctx context.Context, i int, set settings) (json.RawMessage, e
 	if r.s.options.Vault == nil {
 		return nil, errors.New("the settings have secrets, and the worker has no vault to open them")
 	}
-	ref := jobs.SecretRef{Tenant: r.info.Tenant, Job: r.info.JobID, Field: set.field}
+	ref := jobs.SecretRef{
+		Tenant: r.info.Tenant, Job: r.info.JobID, Field: set.field, Target: jobs.TargetOf(driver, set.data),
+	}
 	for again := (backoff{}); ; {
 		merged, secrets, err := jobs.OpenSettings(ctx, r.s.options.Vault, ref, data, set.secrets)
 		if err == nil {

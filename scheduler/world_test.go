@@ -40,17 +40,28 @@ type world struct {
 	log *slog.Logger
 }
 
-// inWorld runs a test in a bubble. Everything is opened and closed inside of it.
+// inWorld runs a test in a bubble, on SQLite. Everything is opened and closed inside of it.
 func inWorld(t *testing.T, test func(w *world)) {
 	t.Helper()
 	dir := t.TempDir()
+	inBubble(t, func(t *testing.T) jobs.Store { return openStore(t, dir) }, test)
+}
+
+// inMemory is inWorld on the fake store, for tests that are about the engine alone and would be slow on a database.
+func inMemory(t *testing.T, test func(w *world)) {
+	t.Helper()
+	inBubble(t, func(*testing.T) jobs.Store { return newFakeStore() }, test)
+}
+
+func inBubble(t *testing.T, open func(*testing.T) jobs.Store, test func(w *world)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		store := openStore(t, dir)
-		defer func() {
+		store := open(t)
+		t.Cleanup(func() { // after the engines have ended
 			if err := store.Close(); err != nil {
 				t.Error("close:", err)
 			}
-		}()
+		})
 		test(&world{TB: t, store: store, drivers: registry{}, log: slog.New(slog.NewTextHandler(io.Discard, nil))})
 	})
 }
@@ -60,7 +71,8 @@ type engine struct {
 	*scheduler.Scheduler
 	w      *world
 	cancel context.CancelFunc
-	done   chan error
+	done   chan struct{}
+	err    error // of Run, once done is closed
 }
 
 // engine starts a scheduler on a store, which may be a wrapper of the world's.
@@ -77,8 +89,12 @@ func (w *world) engine(store scheduler.Store, o scheduler.Options) *engine {
 		w.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	e := &engine{Scheduler: s, w: w, cancel: cancel, done: make(chan error, 1)}
-	go func() { e.done <- s.Run(ctx) }()
+	e := &engine{Scheduler: s, w: w, cancel: cancel, done: make(chan struct{})}
+	go func() {
+		defer close(e.done)
+		e.err = s.Run(ctx)
+	}()
+	w.Cleanup(func() { cancel(); <-e.done })
 	return e
 }
 
@@ -86,8 +102,9 @@ func (w *world) engine(store scheduler.Store, o scheduler.Options) *engine {
 func (e *engine) stop() {
 	e.w.Helper()
 	e.cancel()
-	if err := <-e.done; err != nil {
-		e.w.Error("Run:", err)
+	<-e.done
+	if e.err != nil {
+		e.w.Error("Run:", e.err)
 	}
 }
 

@@ -195,7 +195,14 @@ func TestDriver_Run_withoutAnswer(t *testing.T) {
 		{"user info", "http://ann:sesame@127.0.0.1/", "user name", permanent, permanent},
 	} {
 		for method, want := range map[string]jobs.RetryAdvice{"GET": c.get, "PUT": c.get, "DELETE": c.get, "POST": c.post, "PATCH": c.post} {
-			_, err := d.Run(t.Context(), newTask(t, map[string]any{"url": c.url, "method": method, "timeoutSeconds": 1}))
+			data := map[string]any{"url": c.url, "method": method}
+			if strings.HasSuffix(c.url, "/wait") {
+				if method != "GET" && method != "POST" {
+					continue // one of each kind is enough of waiting
+				}
+				data["timeoutSeconds"] = 1
+			}
+			_, err := d.Run(t.Context(), newTask(t, data))
 			if got := jobs.AdviceOf(err); err == nil || got != want {
 				t.Errorf("%s, %s: %v says %+v, want %+v", c.name, method, err, got, want)
 				continue
@@ -272,7 +279,7 @@ func TestDriver_SecretTarget(t *testing.T) {
 		"http://[2001:DB8::1]/":          "http://[2001:db8::1]:80",
 		"https://example.com?${a}":       "https://example.com:443",
 		"https://example.com/%zz${a}":    "https://example.com:443",
-		"https://${a}/":                  "https://${a}:443", // refused when written; never equal to another target
+		"https://${a}/":                  "", // refused when it is written
 		"":                               "",
 		"/path":                          "",
 		"https://exa mple.com/":          "",

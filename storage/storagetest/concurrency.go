@@ -2,7 +2,6 @@ package storagetest
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -184,7 +183,7 @@ func raceTakeover(ctx context.Context, s jobs.Store) error {
 		}
 		for _, c := range claims {
 			if _, err := h.try(ctx, s, at(1), 0, ends(c, jobs.RunSuccess, at(1))); err != nil {
-				return refusedUnlessNil(err)
+				return refused("an exchange of a lost worker", err, jobs.ErrFenced)
 			}
 		}
 		return nil
@@ -197,15 +196,4 @@ func raceTakeover(ctx context.Context, s jobs.Store) error {
 		errs = append(errs, same("the end of a run", must(s.Run(ctx, tenant, r.ID)).Status, jobs.RunSuccess))
 	}
 	return errors.Join(errs...)
-}
-
-func refusedUnlessNil(err error) error { return refused("an exchange of a lost worker", err, jobs.ErrFenced) }
-
-// many is a list of empty params.
-func many(n int) []json.RawMessage {
-	list := make([]json.RawMessage, n)
-	for i := range list {
-		list[i] = json.RawMessage(`{}`)
-	}
-	return list
 }

@@ -104,7 +104,7 @@ func jobForeign(ctx context.Context, s jobs.Store) error {
 }
 
 func jobUnknown(ctx context.Context, s jobs.Store) error {
-	givenJob(ctx, s, "", func(j *jobs.Job) { j.EditingID = jobs.NewID() })
+	givenJob(ctx, s, "", draftOf(givenJob(ctx, s, "other")))
 	_, byID := s.Job(ctx, tenant, jobs.JobRef{ID: jobs.NewID()})
 	_, bySlug := s.Job(ctx, tenant, jobs.JobRef{Slug: "stock"})
 	_, empty := s.Job(ctx, tenant, jobs.JobRef{})

@@ -339,10 +339,7 @@ func startRace(ctx context.Context, s jobs.Store) error {
 func startQueueFull(ctx context.Context, s jobs.Store) error {
 	j := givenJob(ctx, s, "stock", allowing(10_000))
 	a := ask(j)
-	a.Params = make([]json.RawMessage, jobs.MaxQueuedPerTenant+1)
-	for i := range a.Params {
-		a.Params[i] = json.RawMessage(`{}`)
-	}
+	a.Params = many(jobs.MaxQueuedPerTenant + 1)
 	_, err := s.StartRuns(ctx, t0, a)
 	return errors.Join(conflict("a start of too many", err, "", ""), same("runs", must(s.Runs(ctx, jobs.RunQuery{Tenant: tenant})).Total, 0))
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/carillon-go/carillon/jobs"
 )
@@ -21,8 +22,10 @@ func watchRules() []rule {
 	}
 }
 
-// woken waits for a signal as long as the rule may take: a signal that never comes fails.
+// woken waits for a signal. The bound is for stores that never give it.
 func woken(ctx context.Context, wake <-chan struct{}, what string) error {
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
 	select {
 	case <-wake:
 		return nil

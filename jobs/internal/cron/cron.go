@@ -14,8 +14,7 @@ import (
 	"github.com/gorhill/cronexpr"
 )
 
-// maxText bounds an expression. The longest useful one (60 minutes, 24 hours, 31 days, all listed) needs more, but can be
-// written as ranges.
+// maxText bounds an expression. Only lists of every single value are longer, and ranges say the same.
 const maxText = 256
 
 // Fires exist in these years only: the library's calendar ends there. The bounds are also what keeps nanoseconds in an int64.

@@ -24,7 +24,7 @@ const (
 	FROM   g`
 	// sqlCountRunning: index runs_held, as long as what runs.
 	sqlCountRunning = `
-	SELECT tenant, count(*) AS running, sum(CASE WHEN worker_id = ? THEN 1 ELSE 0 END) AS own
+	SELECT tenant, count(*) AS running
 	FROM   runs
 	WHERE  status = 'running'
 	GROUP  BY tenant`
@@ -33,7 +33,7 @@ const (
 	// by a worker that does not beat any more.
 	sqlClaim = `
 	UPDATE runs
-	SET    status = 'running', worker_id = ?, fence = fence + 1, updated_at = ?,
+	SET    status = 'running', worker_id = ?, fence = fence + 1, seq = seq + 1, updated_at = ?,
 	       attempt = CASE WHEN started_at = 0 THEN attempt ELSE attempt + 1 END,
 	       started_at = CASE WHEN started_at = 0 THEN ? ELSE started_at END
 	WHERE  status = 'queued' AND id IN (
@@ -45,7 +45,7 @@ const (
 	// sqlClaimSome is sqlClaim of a worker that lacks drivers.
 	sqlClaimSome = `
 	UPDATE runs
-	SET    status = 'running', worker_id = ?, fence = fence + 1, updated_at = ?,
+	SET    status = 'running', worker_id = ?, fence = fence + 1, seq = seq + 1, updated_at = ?,
 	       attempt = CASE WHEN started_at = 0 THEN attempt ELSE attempt + 1 END,
 	       started_at = CASE WHEN started_at = 0 THEN ? ELSE started_at END
 	WHERE  status = 'queued' AND id IN (
@@ -82,10 +82,9 @@ type claimGroup struct {
 
 // claimTenant is what one tenant has waiting, and how much of it may be taken.
 type claimTenant struct {
-	id       jobs.TenantID
-	groups   []int // urgencies that may have due runs, most urgent first
-	room     int
-	overFull bool // the limit of the tenant is the reason that nothing more is taken
+	id     jobs.TenantID
+	groups []int // urgencies that may have due runs, most urgent first
+	room   int
 }
 
 // claim takes up to Want runs within all limits: tenants in turn, in a tenant by priority, then oldest first (R10, R11).
@@ -106,11 +105,11 @@ func (c *Core) claim(t *Tx, r jobs.ExchangeRequest, result *jobs.ExchangeResult)
 			return nil
 		}
 	}
-	tenants, want, err := k.prepare(result.Concurrency, result.Limits.ClusterConcurrency)
+	tenants, err := k.prepare(result.Limits.ClusterConcurrency)
 	if err != nil || len(tenants) == 0 {
 		return err
 	}
-	if err := k.takeInTurn(tenants, want); err != nil {
+	if err := k.takeInTurn(tenants, max(r.Want, 0)); err != nil {
 		return err
 	}
 	return k.more(tenants)
@@ -144,25 +143,22 @@ func (k *claiming) nextDue() error {
 type runningRow struct {
 	Tenant  jobs.TenantID `db:"tenant"`
 	Running int           `db:"running"`
-	Own     int           `db:"own"`
 }
 
 // prepare finds what waits and what the limits leave. Tenants come in turn, beginning behind the one that was served last.
-func (k *claiming) prepare(concurrency, cluster int) ([]*claimTenant, int, error) {
+func (k *claiming) prepare(cluster int) ([]*claimTenant, error) {
 	var groups []claimGroup
 	if err := k.t.all(&groups, sqlListGroups); err != nil || len(groups) == 0 {
-		return nil, 0, err
+		return nil, err
 	}
 	var counts []runningRow
-	if err := k.t.all(&counts, sqlCountRunning, k.r.Worker); err != nil {
-		return nil, 0, err
+	if err := k.t.all(&counts, sqlCountRunning); err != nil {
+		return nil, err
 	}
 	running := map[jobs.TenantID]int{}
-	own := 0
 	k.cluster = cluster
 	for _, row := range counts {
 		running[row.Tenant] = row.Running
-		own += row.Own
 		k.cluster -= row.Running
 	}
 	var tenants []*claimTenant
@@ -170,18 +166,14 @@ func (k *claiming) prepare(concurrency, cluster int) ([]*claimTenant, int, error
 		if n := len(tenants); n == 0 || tenants[n-1].id != g.Tenant {
 			limit, err := k.t.tenantLimit(g.Tenant)
 			if err != nil {
-				return nil, 0, err
+				return nil, err
 			}
 			tenants = append(tenants, &claimTenant{id: g.Tenant, room: limit - running[g.Tenant]})
 		}
 		last := tenants[len(tenants)-1]
 		last.groups = append(last.groups, g.Urgency)
 	}
-	want := max(k.r.Want, 0)
-	if concurrency > 0 {
-		want = max(min(want, concurrency-own), 0)
-	}
-	return k.core.inTurn(tenants), want, nil
+	return k.core.inTurn(tenants), nil
 }
 
 // inTurn rotates tenants so that the one behind the last served comes first.
@@ -204,9 +196,6 @@ func (k *claiming) takeInTurn(tenants []*claimTenant, want int) error {
 			share := (want + len(waiting) - i - 1) / (len(waiting) - i)
 			share = min(share, tenant.room, k.cluster)
 			if share <= 0 {
-				if want > 0 {
-					tenant.overFull = true
-				}
 				continue
 			}
 			n, err := k.take(tenant, share)
@@ -324,13 +313,10 @@ func (k *claiming) restart(run *jobs.Run) (resumed bool, err error) {
 	}
 	s := &run.Steps[i]
 	resumed = s.State == jobs.StepInterrupted
-	run.Seq++
 	s.State, s.Seq = jobs.StepStarted, run.Seq
 	s.Attempt++
 	s.Message, s.Percent, s.Output = "", nil, json.RawMessage(nil)
-	if s.StartedAt.IsZero() {
-		s.StartedAt = fromMillis(k.now)
-	}
+	s.StartedAt = fromMillis(k.now) // of this attempt
 	text, err := storedSteps(run.Steps)
 	if err != nil {
 		return false, err

@@ -1,8 +1,9 @@
 // Package sqlstore is what the stores of Carillon on SQL databases share: the statements, the rows, and the order in which a
 // transaction does its work. A dialect brings the connections, the group commit, the codes of errors and the spelling.
 //
-// The text of each statement stands above the method that runs it. Statements are written for SQLite with three marks that a
-// dialect may rewrite: ? for a parameter, IN LIST(?) for a JSON array of texts, and nothing else.
+// The text of each statement stands above the method that runs it. Statements are written for SQLite with marks that a
+// dialect rewrites: ? (or ?1 where one value is used twice) for a parameter, IN LIST(?) for a JSON array of texts, IN NUMBERS(?)
+// for one of numbers.
 package sqlstore
 
 import (
@@ -22,6 +23,8 @@ import (
 
 // Database is a dialect: what the core needs of a database and cannot say in common SQL.
 type Database interface {
+	// Ready is nil, or a *jobs.UnavailableError if the database was closed or has failed for good.
+	Ready() error
 	// Write runs do in a write transaction and returns after its commit. Writes see each other's results one after another. If do
 	// fails, nothing of it is kept. Do may run again from the start (serialization failures), so it assigns its results afresh.
 	// A context that ends before do begins is its error; the transaction itself cannot be cancelled.
@@ -49,7 +52,7 @@ type Core struct {
 	limited atomic.Bool
 	// lastTenant is the tenant that was served last: the next claim begins behind it (R11).
 	turn       sync.Mutex // guards the field below
-	lastTenant string
+	lastTenant jobs.TenantID
 
 	sets driverSets
 
@@ -185,6 +188,9 @@ type View struct {
 
 // read runs do on one state of the database.
 func (c *Core) read(ctx context.Context, operation string, do func(*View) error) error {
+	if err := c.db.Ready(); err != nil {
+		return err
+	}
 	tx, err := c.db.Reader().BeginTxx(ctx, nil)
 	if err != nil {
 		return c.fail(operation, err)

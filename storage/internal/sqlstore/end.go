@@ -14,7 +14,7 @@ const (
 	       not_before, fire_at, losses, attempt, cancel_requested, params, steps, warnings, error, seq, created_at, updated_at,
 	       started_at, ended_at)
 	SELECT id, tenant, job_id, owner_id, revision, ?, trigger_kind, triggered_by, worker_id, fence, urgency,
-	       not_before, fire_at, losses, attempt, cancel_requested, params, ?, ?, ?, ?, created_at, ?,
+	       not_before, fire_at, ?, attempt, cancel_requested, params, ?, ?, ?, ?, created_at, ?,
 	       started_at, ?
 	FROM   runs
 	WHERE  id = ? AND status = ?`
@@ -34,7 +34,7 @@ func (c *Core) end(t *Tx, row *runRow, status jobs.RunStatus, steps []jobs.Step,
 		return err
 	}
 	ms := toMillis(at)
-	n, err := t.exec(sqlMoveRun, status, text, toInt(row.Warnings), message, seq, ms, ms, row.ID, row.Status)
+	n, err := t.exec(sqlMoveRun, status, row.Losses, text, toInt(row.Warnings), message, seq, ms, ms, row.ID, row.Status)
 	if err != nil {
 		return err
 	}
@@ -61,6 +61,6 @@ func (c *Core) endQueued(t *Tx, row *runRow, at time.Time, reason string) error 
 		return err
 	}
 	at = fromMillis(toMillis(at))
-	seq := run.Seq + 1
-	return c.end(t, row, jobs.RunCanceled, moveSteps(run.Steps, at, seq, "canceled"), reason, seq, at)
+	steps, seq := moveSteps(run.Steps, at, run.Seq, "canceled")
+	return c.end(t, row, jobs.RunCanceled, steps, reason, seq+1, at)
 }

@@ -190,7 +190,7 @@ func (c *Core) record(t *Tx, r jobs.ExchangeRequest, outcomes []outcome, result 
 			}
 			freed = append(freed, job)
 			return nil
-		}, list(ended))
+		}, texts(ended))
 		if err != nil {
 			return err
 		}
@@ -229,11 +229,8 @@ func (c *Core) giveBack(t *Tx, r jobs.ExchangeRequest, o *outcome, freed *[]jobs
 	if row.CancelRequested {
 		at := fromMillis(toMillis(r.Now))
 		*freed = append(*freed, row.JobID)
-		return 1, c.end(t, &row, jobs.RunCanceled, moveSteps(steps, at, seq+1, "canceled"), "canceled", seq+1, at)
-	}
-	steps = append([]jobs.Step(nil), steps...)
-	if i := jobs.CurrentStep(steps); i < len(steps) && steps[i].State == jobs.StepStarted {
-		steps[i].State = jobs.StepInterrupted
+		steps, seq = moveSteps(steps, at, seq, "canceled")
+		return 1, c.end(t, &row, jobs.RunCanceled, steps, "canceled", seq+1, at)
 	}
 	notBefore := max(toMillis(o.Requeue.NotBefore), row.NotBefore)
 	return 1, t.requeue(&row, steps, seq, notBefore, row.Fence, r.Now)

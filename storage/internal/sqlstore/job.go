@@ -71,14 +71,14 @@ const sqlCountJobs = `
 	WHERE  tenant = ? AND editing_id IS NULL`
 
 const sqlInsertJob = `
-	INSERT INTO jobs (slug, owner_id, owner_fold, editing_id, type, type_fold, name_fold, search, enabled, next_run_at, revision,
+	INSERT INTO jobs (slug, owner_id, owner_fold, editing_id, type, type_fold, name_fold, description_fold, enabled, next_run_at, revision,
 	       overlap, max_concurrent, priority, keep_days, keep_runs, driver_set, created_at, updated_at, defn_updated_at, id, tenant)
 	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 // sqlUpdateJob: lookup by primary key; the revision check finds a rival.
 const sqlUpdateJob = `
 	UPDATE jobs
-	SET    slug = ?, owner_id = ?, owner_fold = ?, editing_id = ?, type = ?, type_fold = ?, name_fold = ?, search = ?, enabled = ?,
+	SET    slug = ?, owner_id = ?, owner_fold = ?, editing_id = ?, type = ?, type_fold = ?, name_fold = ?, description_fold = ?, enabled = ?,
 	       next_run_at = ?, revision = ?, overlap = ?, max_concurrent = ?, priority = ?, keep_days = ?, keep_runs = ?,
 	       driver_set = ?, created_at = ?, updated_at = ?, defn_updated_at = ?
 	WHERE  id = ? AND tenant = ?`
@@ -99,7 +99,7 @@ func jobArgs(j *jobs.Job, driverSet int64) []any {
 	fold := strings.ToLower
 	p := &j.Policies
 	return []any{
-		slug, j.OwnerID, fold(string(j.OwnerID)), editing, j.Type, fold(j.Type), fold(j.Name), fold(j.Name + "\n" + j.Description),
+		slug, j.OwnerID, fold(string(j.OwnerID)), editing, j.Type, fold(j.Type), fold(j.Name), fold(j.Description),
 		toInt(j.Enabled), orNull(toMillis(j.NextRunAt)), j.Revision, p.Overlap, max(p.MaxConcurrent, 1), p.Priority, p.KeepDays,
 		p.KeepRuns, driverSet, toMillis(j.CreatedAt), toMillis(j.UpdatedAt), toMillis(j.DefnUpdatedAt), j.ID, j.Tenant,
 	}

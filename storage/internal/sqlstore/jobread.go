@@ -103,12 +103,13 @@ func filterJobs(q *query, f jobs.JobQuery) {
 	q.and("tenant = ?", f.Tenant)
 	q.and("editing_id IS NULL")
 	if f.ReadableBy != nil {
-		names := list(f.ReadableBy)
+		names := texts(f.ReadableBy)
 		q.and(`(owner_id IN LIST(?)
 	   OR id IN (SELECT s.job_id FROM job_shares s WHERE s.principal_id IN LIST(?)))`, names, names)
 	}
 	for _, word := range f.Words {
-		q.and(`search LIKE ? ESCAPE '\'`, likePattern(strings.ToLower(word)))
+		pattern := likePattern(strings.ToLower(word))
+		q.and(`(name_fold LIKE ? ESCAPE '\' OR description_fold LIKE ? ESCAPE '\')`, pattern, pattern)
 	}
 	if f.Type != "" {
 		q.and("type = ?", f.Type)
@@ -173,7 +174,7 @@ const sqlListJobs = `
 // jobRows reads jobs in the order of ids.
 func (v *View) jobRows(ids []jobs.ID) ([]jobRow, error) {
 	var rows []jobRow
-	if err := v.all(&rows, sqlListJobs, list(ids)); err != nil {
+	if err := v.all(&rows, sqlListJobs, texts(ids)); err != nil {
 		return nil, err
 	}
 	position := make(map[jobs.ID]int, len(ids))
@@ -231,7 +232,7 @@ func (v *View) complete(rows []jobRow) ([]*jobs.Job, error) {
 		out[i], ids[i] = rows[i].toJob(d), rows[i].ID
 		byID[ids[i]] = out[i]
 	}
-	names := list(ids)
+	names := texts(ids)
 	var states []jobState
 	if err := v.all(&states, sqlListJobStates, names); err != nil {
 		return nil, err

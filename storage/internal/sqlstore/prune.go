@@ -33,7 +33,7 @@ func (t *Tx) removeRuns(ids []jobs.RunID) (int, error) {
 	if len(ids) == 0 {
 		return 0, nil
 	}
-	names := list(ids)
+	names := texts(ids)
 	if _, err := t.exec(sqlKeepFires, removedReason, names); err != nil {
 		return 0, err
 	}
@@ -135,7 +135,7 @@ func (c *Core) Prune(ctx context.Context, now time.Time, keep jobs.Retention, li
 			return err
 		}
 		var ids []jobs.RunID
-		if err := t.all(&ids, sqlListStillEnded, list(victims)); err != nil {
+		if err := t.all(&ids, sqlListStillEnded, texts(victims)); err != nil {
 			return err
 		}
 		var err error

@@ -39,13 +39,13 @@ func (q *query) page(start, limit int) {
 
 func (q *query) text() string { return strings.Join(q.parts, "\n") }
 
-// list is a parameter for IN LIST(?).
-func list[T ~string](items []T) string {
-	texts := make([]string, len(items))
+// texts is a parameter for IN LIST(?).
+func texts[T ~string](items []T) string {
+	out := make([]string, len(items))
 	for i, item := range items {
-		texts[i] = string(item)
+		out[i] = string(item)
 	}
-	return mustJSON(texts)
+	return mustJSON(out)
 }
 
 // mustJSON is for values whose types cannot fail to marshal.

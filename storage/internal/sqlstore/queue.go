@@ -188,7 +188,7 @@ func (t *Tx) promoteAll(ids []jobs.ID) error {
 		Overlap       jobs.Overlap `db:"overlap"`
 		MaxConcurrent int          `db:"max_concurrent"`
 	}
-	if err := t.all(&rows, sqlListWaiting, list(ids)); err != nil {
+	if err := t.all(&rows, sqlListWaiting, texts(ids)); err != nil {
 		return err
 	}
 	for _, r := range rows {

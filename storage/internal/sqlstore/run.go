@@ -167,7 +167,7 @@ func filterRuns(q *query, f jobs.RunQuery, ended bool) bool {
 		if len(wanted) == 0 {
 			return false
 		}
-		q.and("status IN LIST(?)", list(wanted))
+		q.and("status IN LIST(?)", texts(wanted))
 	}
 	if f.Success != nil {
 		if !ended {
@@ -253,8 +253,8 @@ func (c *Core) Runs(ctx context.Context, f jobs.RunQuery) (jobs.Page[*jobs.Run],
 }
 
 // moveSteps is what becomes of steps when their run ends before they do (contract 3.3): the current one ends as error if it was
-// started, else it and the later ones are skipped.
-func moveSteps(steps []jobs.Step, at time.Time, seq int64, message string) []jobs.Step {
+// started, else it and the later ones are skipped. Each change is an event of its own after seq; the last one is returned.
+func moveSteps(steps []jobs.Step, at time.Time, seq int64, message string) ([]jobs.Step, int64) {
 	out := append([]jobs.Step(nil), steps...)
 	for i := range out {
 		s := &out[i]
@@ -266,7 +266,8 @@ func moveSteps(steps []jobs.Step, at time.Time, seq int64, message string) []job
 		} else {
 			s.State = jobs.StepError
 		}
+		seq++
 		s.Message, s.EndedAt, s.Seq = message, at, seq
 	}
-	return out
+	return out, seq
 }

@@ -56,14 +56,17 @@ func (c *Core) interrupt(t *Tx, row *runRow, now time.Time, worker jobs.WorkerID
 	now = fromMillis(toMillis(now))
 	row.Losses++
 	run.Losses = row.Losses
-	seq := row.Seq + 2 // Interrupt numbers its changes with the next one, the entry has the one after
-	entry := jobs.LogEntry{Seq: seq, Level: jobs.LogWarn, CreatedAt: now, Data: []byte(mustJSON(map[string]string{"workerId": string(worker)}))}
+	entry := jobs.LogEntry{Level: jobs.LogWarn, CreatedAt: now, Data: []byte(mustJSON(map[string]string{"workerId": string(worker)}))}
 	what := jobs.Interrupt(run, d, now, reason)
+	seq := what.Seq + 1 // the entry is the event after those of the steps
 	switch {
 	case row.CancelRequested:
 		// Nobody may start a step of it any more (I7), so there is nothing to put it back for.
 		entry.Message = reason + "; the run was to be canceled and has ended"
-		err = c.end(t, row, jobs.RunCanceled, moveSteps(run.Steps, now, row.Seq+1, "canceled"), "canceled", seq, now)
+		var steps []jobs.Step
+		steps, seq = moveSteps(run.Steps, now, row.Seq, "canceled")
+		seq++
+		err = c.end(t, row, jobs.RunCanceled, steps, "canceled", seq, now)
 	case what.Requeue:
 		entry.Message = reason + "; the run goes on with another worker"
 		requeued = true
@@ -75,6 +78,7 @@ func (c *Core) interrupt(t *Tx, row *runRow, now time.Time, worker jobs.WorkerID
 	if err != nil {
 		return false, err
 	}
+	entry.Seq = seq
 	if entry.Index, err = t.nextLogIndex(row.ID); err != nil {
 		return false, err
 	}

@@ -135,7 +135,7 @@ func (c *Core) UsersByID(ctx context.Context, tenant jobs.TenantID, ids []jobs.P
 	var users []jobs.User
 	err := c.read(ctx, "read users", func(v *View) error {
 		var rows []userRow
-		if err := v.all(&rows, sqlListUsers, tenant, list(ids)); err != nil {
+		if err := v.all(&rows, sqlListUsers, tenant, texts(ids)); err != nil {
 			return err
 		}
 		for i := range rows {

@@ -184,7 +184,7 @@ func (c *Core) Workers(ctx context.Context, f jobs.WorkerQuery) (jobs.Page[jobs.
 		if len(f.Statuses) == 0 {
 			q.and("status <> 'stopped'")
 		} else {
-			q.and("status IN LIST(?)", list(f.Statuses))
+			q.and("status IN LIST(?)", texts(f.Statuses))
 		}
 	}
 	count, page := new(query), new(query)
@@ -231,7 +231,7 @@ func (v *View) workers(rows []workerRow, tenant jobs.TenantID) ([]jobs.Worker, e
 		RunID     jobs.RunID    `db:"id"`
 		StartedAt int64         `db:"started_at"`
 	}
-	if err := v.all(&current, sqlListCurrent, list(ids), tenant); err != nil {
+	if err := v.all(&current, sqlListCurrent, texts(ids), tenant); err != nil {
 		return nil, err
 	}
 	for _, r := range current {

@@ -1,0 +1,182 @@
+package httpapi
+
+import (
+	"cmp"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/carillon-go/carillon/httpapi/identity"
+	"github.com/carillon-go/carillon/jobs"
+)
+
+// tokenSortFields are the fields by which tokens can be sorted.
+var tokenSortFields = []string{"name", "readOnly", "createdAt", "expiresAt", "lastUsedAt"}
+
+// tokenView is an API token (contract 15). Token is there once: in the answer to its creation.
+type tokenView struct {
+	Links      links  `json:"_links"`
+	ID         string `json:"id"`
+	Type       string `json:"type"`
+	Name       string `json:"name"`
+	ReadOnly   bool   `json:"readOnly"`
+	Token      string `json:"token,omitempty"`
+	CreatedAt  stamp  `json:"createdAt"`
+	ExpiresAt  stamp  `json:"expiresAt"`
+	LastUsedAt stamp  `json:"lastUsedAt"`
+}
+
+func (a *API) newTokenView(t jobs.Token) tokenView {
+	return tokenView{
+		Links: links{"self": a.link("tokens", t.ID)}, ID: t.ID, Type: "api", Name: t.Name, ReadOnly: t.ReadOnly,
+		CreatedAt: stamp(t.CreatedAt), ExpiresAt: stamp(t.ExpiresAt), LastUsedAt: stamp(t.LastUsedAt),
+	}
+}
+
+// listTokens serves GET /tokens: the caller's own.
+func (a *API) listTokens(w http.ResponseWriter, r *request) error {
+	q, err := newQuery(r.Request)
+	if err != nil {
+		return err
+	}
+	start, limit := q.page(30)
+	words, keys := q.words("q"), q.sort(tokenSortFields)
+	if err := q.finish(); err != nil {
+		return err
+	}
+	p := r.identity.Principal
+	tokens, err := a.options.Accounts.Tokens(r.Context(), p.Tenant, p.User)
+	if err != nil {
+		return err
+	}
+	tokens = slices.DeleteFunc(slices.Clone(tokens), func(t jobs.Token) bool { return !hasWords(t.Name, words) })
+	sortTokens(tokens, keys)
+	total := len(tokens)
+	first := min(start, total)
+	items := []tokenView{}
+	for _, t := range tokens[first:min(first+limit, total)] {
+		items = append(items, a.newTokenView(t))
+	}
+	return write(w, r.Request, http.StatusOK, newCollection(r.Request, a.link("tokens"), "inf:token", items, start, limit, total))
+}
+
+// hasWords reports whether every word occurs, without regard to case.
+func hasWords(text string, words []string) bool {
+	text = strings.ToLower(text)
+	return !slices.ContainsFunc(words, func(word string) bool { return !strings.Contains(text, strings.ToLower(word)) })
+}
+
+// sortTokens orders by the keys, by name without any, and equal ones by id (contract 1.7).
+func sortTokens(tokens []jobs.Token, keys []jobs.SortKey) {
+	if len(keys) == 0 {
+		keys = []jobs.SortKey{{Field: "name"}}
+	}
+	slices.SortFunc(tokens, func(a, b jobs.Token) int {
+		for _, key := range keys {
+			c := compareTokens(a, b, key.Field)
+			if key.Descending {
+				c = -c
+			}
+			if c != 0 {
+				return c
+			}
+		}
+		return cmp.Compare(a.ID, b.ID)
+	})
+}
+
+func compareTokens(a, b jobs.Token, field string) int {
+	switch field {
+	case "readOnly":
+		switch {
+		case a.ReadOnly == b.ReadOnly:
+			return 0
+		case b.ReadOnly:
+			return -1
+		}
+		return 1
+	case "createdAt":
+		return a.CreatedAt.Compare(b.CreatedAt)
+	case "expiresAt":
+		return compareOrLast(a.ExpiresAt, b.ExpiresAt)
+	case "lastUsedAt":
+		return compareOrLast(a.LastUsedAt, b.LastUsedAt)
+	}
+	return cmp.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name))
+}
+
+// compareOrLast puts what is not set behind all moments.
+func compareOrLast(a, b time.Time) int {
+	switch {
+	case a.IsZero() && b.IsZero():
+		return 0
+	case a.IsZero():
+		return 1
+	case b.IsZero():
+		return -1
+	}
+	return a.Compare(b)
+}
+
+// createToken serves POST /tokens. Only a session may do it: a token that makes tokens would outlive its own end.
+func (a *API) createToken(w http.ResponseWriter, r *request) error {
+	switch {
+	case r.identity.Principal.ReadOnly:
+		return errReadOnly()
+	case !r.identity.Cookie:
+		return jobs.Forbidden("a token cannot create tokens")
+	}
+	b, err := newBody(r.Request, false)
+	if err != nil {
+		return err
+	}
+	spec := identity.TokenSpec{Name: requiredText(b, "name"), ReadOnly: b.boolean("readOnly").Value}
+	if end := b.text("expiresAt"); end.Set && !end.Null {
+		if spec.ExpiresAt, err = jobs.ParseScheduleTime(end.Value, "", true); err != nil {
+			b.faults.Add("expiresAt", "%s", err)
+		}
+	}
+	b.ignore("id", "type", "createdAt", "lastUsedAt", "_links")
+	if err := b.finish(); err != nil {
+		return err
+	}
+	p := r.identity.Principal
+	t, secret, err := a.options.Accounts.CreateToken(r.Context(), p.Tenant, p.User, spec)
+	if err != nil {
+		return err
+	}
+	v := a.newTokenView(t)
+	v.Token = secret.Reveal()
+	noStore(w)
+	w.Header().Set("Location", a.path("tokens", t.ID))
+	return write(w, r.Request, http.StatusCreated, v)
+}
+
+// deleteToken serves DELETE /tokens/{tokenId}: one of the caller's own.
+func (a *API) deleteToken(w http.ResponseWriter, r *request) error {
+	id, err := r.uuid("tokenId", "token")
+	if err != nil {
+		return err
+	}
+	p, accounts := r.identity.Principal, a.options.Accounts
+	if p.ReadOnly {
+		mine, err := accounts.Tokens(r.Context(), p.Tenant, p.User)
+		if err != nil {
+			return err
+		}
+		// What the caller cannot see is not found, before anything is forbidden (contract 1.5).
+		if !slices.ContainsFunc(mine, func(t jobs.Token) bool { return t.ID == id }) {
+			return jobs.NotFound("token")
+		}
+		return errReadOnly()
+	}
+	if err := noQuery(r.Request); err != nil {
+		return err
+	}
+	if err := accounts.DeleteToken(r.Context(), p.Tenant, p.User, id); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}

@@ -1,0 +1,189 @@
+package sqlstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// invariant is a sentence about everything that is stored, and a statement that finds what breaks it, as one text a row.
+type invariant struct {
+	sentence string
+	query    string
+}
+
+// invariants are those of reliability section 15 that can be seen in what is stored. Openness of a job's runs is judged by the
+// revision that each run executes: runs of a revision that allowed more may still go on after the policy was tightened.
+var invariants = []invariant{
+	{"I2: a job has at most one run that does not wait, unless its policy allows more", `
+	SELECT r.job_id
+	FROM   runs r JOIN job_revisions d ON d.job_id = r.job_id AND d.revision = r.revision
+	WHERE  r.blocked = 0 AND d.definition ->> '$.policies.overlap' <> 'allow'
+	GROUP  BY r.job_id
+	HAVING count(*) > 1`},
+	{"I2: queued runs that may start are within the policy of their job", `
+	SELECT r.job_id
+	FROM   runs r JOIN jobs j ON j.id = r.job_id
+	WHERE  r.blocked = 0
+	GROUP  BY r.job_id, j.overlap, j.max_concurrent
+	HAVING sum(r.status = 'queued' AND r.started_at = 0) > 0
+	       AND count(*) > CASE j.overlap WHEN 'allow' THEN j.max_concurrent ELSE 1 END`},
+	{"I10: a run waits only if its job has no room", `
+	SELECT j.id
+	FROM   jobs j
+	WHERE  EXISTS (SELECT 1 FROM runs w WHERE w.job_id = j.id AND w.blocked = 1)
+	       AND (SELECT count(*) FROM runs o WHERE o.job_id = j.id AND o.blocked = 0) < CASE j.overlap WHEN 'allow' THEN j.max_concurrent ELSE 1 END`},
+	{"an exclusive key is held only by a job whose runs must not overlap", `
+	SELECT r.id
+	FROM   runs r JOIN jobs j ON j.id = r.job_id
+	WHERE  r.exclusive_key IS NOT NULL AND j.overlap = 'allow'`},
+	{"a job whose runs must not overlap and that has one open run gives it the exclusive key", `
+	SELECT r.job_id
+	FROM   runs r JOIN jobs j ON j.id = r.job_id
+	WHERE  r.blocked = 0 AND j.overlap <> 'allow'
+	GROUP  BY r.job_id
+	HAVING count(*) = 1 AND max(r.exclusive_key) IS NULL`},
+	{"I3: a fire has one line", `
+	SELECT job_id || ' at ' || at
+	FROM   (SELECT job_id, fire_at AS at FROM runs WHERE fire_at IS NOT NULL
+	        UNION ALL SELECT job_id, fire_at FROM run_history WHERE fire_at IS NOT NULL
+	        UNION ALL SELECT job_id, at FROM fires)
+	GROUP  BY job_id, at
+	HAVING count(*) > 1`},
+	{"I8: the next fire is later than every fire that was decided", `
+	SELECT j.id
+	FROM   jobs j
+	WHERE  j.enabled = 1 AND EXISTS (SELECT 1 FROM fires f WHERE f.job_id = j.id AND f.outcome <> 'withdrawn' AND f.reason <> '` + removedReason + `'
+	       AND max(f.at, f.until) >= j.next_run_at AND f.at < j.next_run_at)`},
+	{"a draft has no slug and no next fire", `
+	SELECT id
+	FROM   jobs
+	WHERE  editing_id IS NOT NULL AND (slug IS NOT NULL OR next_run_at IS NOT NULL)`},
+	{"a live run is not in the history", `
+	SELECT id
+	FROM   runs
+	WHERE  id IN (SELECT id FROM run_history)`},
+	{"a running run is held by a live worker", `
+	SELECT r.id
+	FROM   runs r LEFT JOIN job_workers w ON w.id = r.worker_id
+	WHERE  r.status = 'running' AND (w.status IS NULL OR w.status NOT IN ('active', 'draining'))`},
+	{"a run belongs to a job of its tenant", `
+	SELECT r.id
+	FROM   (SELECT id, job_id, tenant FROM runs UNION ALL SELECT id, job_id, tenant FROM run_history) r
+	       LEFT JOIN jobs j ON j.id = r.job_id
+	WHERE  j.id IS NULL OR j.tenant <> r.tenant`},
+	{"the revision of a run is kept", `
+	SELECT r.id
+	FROM   (SELECT id, job_id, revision FROM runs UNION ALL SELECT id, job_id, revision FROM run_history) r
+	       LEFT JOIN job_revisions d ON d.job_id = r.job_id AND d.revision = r.revision
+	WHERE  d.job_id IS NULL`},
+	{"a run that has not begun has the revision, the drivers and the priority of its job", `
+	SELECT r.id
+	FROM   runs r JOIN jobs j ON j.id = r.job_id
+	WHERE  r.status = 'queued' AND r.started_at = 0
+	       AND (r.revision <> j.revision OR r.driver_set <> j.driver_set OR r.urgency <> -j.priority)`},
+	{"the definition of a job is kept", `
+	SELECT j.id
+	FROM   jobs j LEFT JOIN job_revisions d ON d.job_id = j.id AND d.revision = j.revision
+	WHERE  d.job_id IS NULL`},
+	{"I4: an ended run began before it ended", `
+	SELECT id
+	FROM   run_history
+	WHERE  status IN ('success', 'warning', 'error') AND started_at = 0`},
+	{"an ended run has a result for each step that its worker told of", `
+	SELECT h.id
+	FROM   run_history h
+	WHERE  h.steps IS NOT NULL AND EXISTS (SELECT 1 FROM json_each(h.steps) s
+	       WHERE s.value ->> '$.state' NOT IN ('success', 'warning', 'error', 'skipped'))`},
+	{"events of a run are not newer than its number", `
+	SELECT l.run_id
+	FROM   run_logs l JOIN (SELECT id, seq FROM runs UNION ALL SELECT id, seq FROM run_history) r ON r.id = l.run_id
+	WHERE  l.seq > r.seq`},
+	{"events of a run grow with the index of their entries", `
+	SELECT run_id
+	FROM   (SELECT run_id, seq, lag(seq) OVER (PARTITION BY run_id ORDER BY idx) AS before FROM run_logs)
+	WHERE  seq < before`},
+	{"a log entry belongs to a run", `
+	SELECT run_id
+	FROM   run_logs
+	WHERE  run_id NOT IN (SELECT id FROM runs) AND run_id NOT IN (SELECT id FROM run_history)`},
+	{"the number of queued runs of a tenant is counted right", `
+	SELECT t.id
+	FROM   (SELECT id FROM tenants UNION SELECT tenant FROM runs) t LEFT JOIN tenants c ON c.id = t.id
+	WHERE  COALESCE(c.queued, 0) <> (SELECT count(*) FROM runs r WHERE r.tenant = t.id AND r.status = 'queued')`},
+	{"the sign of a delay is set for every run that waits for a time to come", `
+	SELECT id
+	FROM   runs
+	WHERE  status = 'queued' AND delayed = 0 AND not_before > updated_at`},
+	{"a step result names its event", `
+	SELECT r.id
+	FROM   runs r
+	WHERE  r.steps IS NOT NULL AND EXISTS (SELECT 1 FROM json_each(r.steps) s WHERE s.value ->> '$.seq' > r.seq)`},
+}
+
+// CheckError is an invariant that does not hold.
+type CheckError struct {
+	// Invariant is a sentence of what should be.
+	Invariant string
+	// Rows name up to ten things that break it.
+	Rows []string
+}
+
+// Error names the sentence and the rows.
+func (e *CheckError) Error() string { return fmt.Sprintf("not so: %s: %v", e.Invariant, e.Rows) }
+
+// Check looks whether everything that is stored obeys the invariants of reliability section 15, and joins a *CheckError for each
+// that is broken. It reads the whole database in one state; other work goes on.
+func (c *Core) Check(ctx context.Context) error {
+	var faults []error
+	err := c.read(ctx, "check", func(v *View) error {
+		for _, i := range invariants {
+			var rows []string
+			q := new(query)
+			q.add("SELECT * FROM (" + i.query + "\n) LIMIT 10")
+			if err := v.build(&rows, q); err != nil {
+				return fmt.Errorf("%s: %w", i.sentence, err)
+			}
+			if len(rows) > 0 {
+				faults = append(faults, &CheckError{i.sentence, rows})
+			}
+		}
+		return v.checkLimits(&faults)
+	})
+	return errors.Join(err, errors.Join(faults...))
+}
+
+// checkLimits compares the running runs with the limits. A limit that was lowered while runs went on is exceeded rightfully until
+// they end; the check says so and leaves the judgement to its reader.
+func (v *View) checkLimits(faults *[]error) error {
+	cluster, err := clusterLimits(v)
+	if err != nil {
+		return err
+	}
+	var rows []runningRow
+	if err := v.all(&rows, sqlCountRunning); err != nil {
+		return err
+	}
+	all := 0
+	for _, row := range rows {
+		limit, err := tenantLimit(v, row.Tenant)
+		if err != nil {
+			return err
+		}
+		if row.Running > limit {
+			*faults = append(*faults, limitFault(fmt.Sprintf("of tenant %s", row.Tenant), row.Running, limit))
+		}
+		all += row.Running
+	}
+	if all > cluster.ClusterConcurrency {
+		*faults = append(*faults, limitFault("of all tenants", all, cluster.ClusterConcurrency))
+	}
+	return nil
+}
+
+func limitFault(whose string, running, limit int) error {
+	return &CheckError{
+		Invariant: "I2: running runs " + whose + " are within the limit, unless it was lowered while they ran",
+		Rows:      []string{fmt.Sprintf("%d running, limit %d", running, limit)},
+	}
+}

@@ -1,0 +1,311 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"github.com/carillon-go/carillon/jobs"
+	"github.com/carillon-go/carillon/storage/internal/sqlstore"
+)
+
+const (
+	// maxGroup is how many writes one commit carries at most: enough to make a sync of the disk cheap, few enough that the first one
+	// does not wait long.
+	maxGroup = 256
+	// idleAfter is how long after the last write the write-ahead log is folded into the file.
+	idleAfter = time.Second
+	// pollEvery is how often commits of other processes are looked for while somebody watches. Our own need no look.
+	pollEvery = time.Second
+)
+
+// writer owns the writing connection. Everything that waits for it is committed together (group commit): while one commit is on
+// its way to the disk the next group gathers, so a lone write goes at once and no timer is in its way.
+type writer struct {
+	conn  *sqlx.Conn
+	stmts map[string]*sqlx.Stmt
+	queue chan *request
+	ended chan struct{}
+
+	// changed is called when another process has committed something.
+	changed  func()
+	watching atomic.Bool
+	nudge    chan struct{}
+	version  int64
+
+	commits    atomic.Int64
+	statements atomic.Int64
+
+	mu     sync.RWMutex // guards the field below, and the queue against being closed under a sender
+	closed bool
+}
+
+// request is a write that waits for its turn.
+type request struct {
+	ctx   context.Context
+	do    func(*sqlstore.Tx) error
+	state atomic.Int32 // waiting, then begun by the writer or givenUp by the caller
+	err   error
+	done  chan struct{}
+}
+
+const (
+	waiting int32 = iota
+	begun
+	givenUp
+)
+
+func newWriter(conn *sqlx.Conn) *writer {
+	return &writer{
+		conn: conn, stmts: map[string]*sqlx.Stmt{}, queue: make(chan *request, 2*maxGroup), ended: make(chan struct{}),
+		nudge: make(chan struct{}, 1), version: -1,
+	}
+}
+
+// submit waits until the write is committed. The caller's context ends the wait only before the write has begun: a write that
+// was cancelled in the middle would take the other writes of its group with it.
+func (w *writer) submit(ctx context.Context, do func(*sqlstore.Tx) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	r := &request{ctx: context.WithoutCancel(ctx), do: do, done: make(chan struct{})}
+	w.mu.RLock()
+	if w.closed {
+		w.mu.RUnlock()
+		return &jobs.UnavailableError{Reason: "the store is closed"}
+	}
+	w.queue <- r // at most 2*maxGroup writes wait here; more callers wait in this line
+	w.mu.RUnlock()
+	select {
+	case <-r.done:
+	case <-ctx.Done():
+		if r.state.CompareAndSwap(waiting, givenUp) {
+			return ctx.Err()
+		}
+		<-r.done
+	}
+	if p, ok := r.err.(*panicError); ok { //nolint:errorlint // made below, never wrapped
+		panic(p.String())
+	}
+	return r.err
+}
+
+// close lets the accepted writes finish.
+func (w *writer) close() {
+	w.mu.Lock()
+	if !w.closed {
+		w.closed = true
+		close(w.queue)
+	}
+	w.mu.Unlock()
+	<-w.ended
+}
+
+// watch tells whether somebody wants to know of other processes' commits.
+func (w *writer) watch(on bool) {
+	w.watching.Store(on)
+	select {
+	case w.nudge <- struct{}{}:
+	default: // the loop has not looked since the last nudge; it will see the newest state
+	}
+}
+
+// loop is the one goroutine that uses the connection.
+func (w *writer) loop() {
+	defer close(w.ended)
+	idle := time.NewTimer(idleAfter)
+	defer idle.Stop()
+	idle.Stop()
+	poll := time.NewTicker(pollEvery)
+	defer poll.Stop()
+	poll.Stop()
+	polling := false
+	for {
+		select {
+		case r, ok := <-w.queue:
+			if !ok {
+				return
+			}
+			w.group(r)
+			idle.Reset(idleAfter)
+		case <-w.nudge:
+			if on := w.watching.Load(); on != polling {
+				polling = on
+				if on {
+					w.look()
+					poll.Reset(pollEvery)
+				} else {
+					poll.Stop()
+				}
+			}
+		case <-poll.C:
+			if w.look() {
+				w.changed()
+			}
+		case <-idle.C:
+			w.checkpoint()
+		}
+	}
+}
+
+// group runs the writes that wait, commits them together and answers.
+func (w *writer) group(first *request) {
+	if err := w.run("BEGIN IMMEDIATE"); err != nil {
+		if first.state.CompareAndSwap(waiting, begun) {
+			first.answer(err)
+		}
+		return
+	}
+	var batch []*request
+	var fatal error
+	for r := first; r != nil && fatal == nil; r = w.next(len(batch)) {
+		if !r.state.CompareAndSwap(waiting, begun) {
+			continue
+		}
+		batch = append(batch, r)
+		fatal = w.one(r, len(batch) > 1)
+	}
+	if fatal == nil {
+		fatal = w.run("COMMIT")
+		w.commits.Add(1)
+	}
+	if fatal != nil {
+		// The database may have rolled back by itself; then there is nothing to roll back, and that is the only error there can be.
+		_ = w.run("ROLLBACK")
+	}
+	for _, r := range batch {
+		if fatal != nil {
+			r.err = fatal
+		}
+		close(r.done)
+	}
+}
+
+func (r *request) answer(err error) {
+	r.err = err
+	close(r.done)
+}
+
+// next takes a write that waits already; nil if there is none or the group is full.
+func (w *writer) next(n int) *request {
+	if n >= maxGroup {
+		return nil
+	}
+	select {
+	case r := <-w.queue: // nil if the queue was closed
+		return r
+	default:
+		return nil
+	}
+}
+
+// one runs a write. If it fails after it has written, only its part is undone: by a savepoint that it set before its first
+// write, or, for the first write of the group, by beginning again. The result is an error of the whole transaction.
+func (w *writer) one(r *request, behindOthers bool) (fatal error) {
+	touched := false
+	tx := sqlstore.NewTx(r.ctx, w.prepare, func() error {
+		if touched {
+			return nil
+		}
+		touched = true
+		if behindOthers {
+			return w.run("SAVEPOINT one")
+		}
+		return nil
+	})
+	r.err = call(r.do, tx)
+	switch {
+	case r.err != nil && endsTransaction(r.err):
+		return r.err
+	case !touched:
+		return nil
+	case r.err == nil && behindOthers:
+		return w.run("RELEASE one")
+	case r.err == nil:
+		return nil
+	}
+	undo := []string{"ROLLBACK", "BEGIN IMMEDIATE"}
+	if behindOthers {
+		undo = []string{"ROLLBACK TO one", "RELEASE one"}
+	}
+	for _, statement := range undo {
+		if err := w.run(statement); err != nil {
+			return fmt.Errorf("undo a write: %w", err)
+		}
+	}
+	return nil
+}
+
+// panicError carries a panic of a write to its caller: a fault of ours must not end the goroutine that others depend on.
+type panicError struct {
+	value any
+	stack []byte
+}
+
+func (p *panicError) Error() string  { return fmt.Sprintf("panic in a write: %v", p.value) }
+func (p *panicError) String() string { return fmt.Sprintf("%v\n%s", p.value, p.stack) }
+
+func call(do func(*sqlstore.Tx) error, tx *sqlstore.Tx) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = &panicError{v, debug.Stack()}
+		}
+	}()
+	return do(tx)
+}
+
+// prepare gives the prepared statement of a text; each text is prepared once.
+func (w *writer) prepare(query string) (*sqlx.Stmt, error) {
+	w.statements.Add(1)
+	if stmt, ok := w.stmts[query]; ok {
+		return stmt, nil
+	}
+	// The connection lives as long as the statement, and the goroutine that owns both is never cancelled.
+	stmt, err := w.conn.PreparexContext(context.WithoutCancel(context.TODO()), spelling.Replace(query))
+	if err != nil {
+		return nil, err
+	}
+	w.stmts[query] = stmt
+	return stmt, nil
+}
+
+func (w *writer) run(statement string) error {
+	stmt, err := w.prepare(statement)
+	if err != nil {
+		return err
+	}
+	_, err = stmt.Exec()
+	return err
+}
+
+// look reports whether another connection has committed since the last look.
+func (w *writer) look() bool {
+	stmt, err := w.prepare("PRAGMA data_version")
+	if err != nil {
+		return true // a needless wake is harmless; a lost one is found by the next look
+	}
+	var version int64
+	if err := stmt.Get(&version); err != nil {
+		return true
+	}
+	changed := w.version >= 0 && version != w.version
+	w.version = version
+	return changed
+}
+
+// checkpoint folds the write-ahead log into the file while nobody writes. A reader that is still busy keeps it from being
+// shortened; the next idle moment does it.
+func (w *writer) checkpoint() {
+	stmt, err := w.prepare("PRAGMA wal_checkpoint(TRUNCATE)")
+	if err != nil {
+		return // the next write will show what is wrong
+	}
+	var busy, log, done int
+	// The result says how far it came; nothing depends on it.
+	_ = stmt.QueryRow().Scan(&busy, &log, &done)
+}
