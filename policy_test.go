@@ -235,3 +235,19 @@ func TestWeight_of_the_core(t *testing.T) {
 		t.Fatalf("go list named %d packages only: the list is wrong", n)
 	}
 }
+
+// TestReadme_has_the_smallest_program keeps the program of the README the one that is compiled and run.
+func TestReadme_has_the_smallest_program(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	program, err := os.ReadFile("examples/function/main.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Contains(readme, append([]byte("```go\n"), program...)) {
+		t.Error("the program in README.md is not examples/function/main.go")
+	}
+}

@@ -38,7 +38,7 @@ func (a *API) newActionView(j *jobs.Job, index int) actionView {
 			"inf:preview": a.link("jobs", string(j.ID), "actions", string(x.ID), "_preview"),
 		},
 		ID: x.ID, JobID: j.ID, OriginID: text(x.OriginID), Type: x.Type, Name: x.Name, Index: index, Enabled: !x.Disabled,
-		Data: x.Data, RunConditions: x.Condition, OnError: x.OnError, stepPolicyView: newStepPolicyView(x.Step),
+		Data: orObject(x.Data), RunConditions: x.Condition, OnError: x.OnError, stepPolicyView: newStepPolicyView(x.Step),
 		CreatedAt: stamp(x.CreatedAt), UpdatedAt: stamp(x.UpdatedAt), Embedded: actionParts{Attachments: []any{}},
 	}
 }
@@ -135,7 +135,7 @@ func (a *API) updateAction(w http.ResponseWriter, r *request) error {
 	if err := b.finish(); err != nil {
 		return err
 	}
-	j, i, err := r.client.UpdateAction(r.Context(), ref, id, patch, r.expectUpdatedAt())
+	j, i, err := r.client.UpdateAction(r.Context(), ref, id, patch, r.expectUpdatedAt(ref, id))
 	if err != nil {
 		return err
 	}
@@ -151,7 +151,7 @@ func (a *API) deleteAction(w http.ResponseWriter, r *request) error {
 	if err := noQuery(r.Request); err != nil {
 		return err
 	}
-	if err := r.client.DeleteAction(r.Context(), ref, id, r.expectUpdatedAt()); err != nil {
+	if err := r.client.DeleteAction(r.Context(), ref, id, r.expectUpdatedAt(ref, id)); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)
@@ -193,6 +193,11 @@ func (a *API) previewAction(w http.ResponseWriter, r *request) error {
 	}
 	params, data := b.object("params"), b.object("data")
 	b.boolean("attachments")
+	if data.Set && !data.Null {
+		if err := r.client.Can(r.Context(), ref, jobs.PermissionEdit); err != nil {
+			return err
+		}
+	}
 	if err := b.finish(); err != nil {
 		return err
 	}

@@ -8,7 +8,9 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"strconv"
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/carillon-go/carillon/jobs"
@@ -31,8 +33,12 @@ func readBody(r *http.Request, emptyAllowed bool) (json.RawMessage, error) {
 		return nil, fail(http.StatusRequestEntityTooLarge, "The body is larger than %d bytes", maxBody)
 	case err != nil:
 		return nil, fail(http.StatusBadRequest, "The body could not be read")
-	case len(bytes.TrimSpace(data)) == 0 && emptyAllowed:
+	case len(bytes.Trim(data, jsonSpace)) == 0 && emptyAllowed:
 		return json.RawMessage("{}"), nil
+	case len(bytes.Trim(data, jsonSpace)) == 0:
+		return nil, fail(http.StatusBadRequest, "The body is empty; it has to be a JSON object")
+	case r.Header.Get("Content-Encoding") != "":
+		return nil, fail(http.StatusUnsupportedMediaType, "The body has to be sent without a Content-Encoding")
 	}
 	mediaType, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	charset := strings.ToLower(params["charset"])
@@ -42,13 +48,17 @@ func readBody(r *http.Request, emptyAllowed bool) (json.RawMessage, error) {
 	if err := checkJSON(data); err != nil {
 		return nil, fail(http.StatusBadRequest, "The body is not acceptable JSON: %s", err)
 	}
-	if trimmed := bytes.TrimSpace(data); trimmed[0] != '{' {
+	if bytes.Trim(data, jsonSpace)[0] != '{' {
 		return nil, fail(http.StatusBadRequest, "The body has to be a JSON object")
 	}
 	return data, nil
 }
 
-// checkJSON holds what encoding/json lets through: bad UTF-8, NUL, duplicate keys, depth, number of keys, text after the value.
+// jsonSpace is the white space of JSON; that of Unicode is not allowed there.
+const jsonSpace = " \t\r\n"
+
+// checkJSON refuses what encoding/json lets through: bad UTF-8, half surrogates, NUL, duplicate keys, depth, number of keys, text after the
+// value.
 func checkJSON(data []byte) error {
 	if !utf8.Valid(data) {
 		return errors.New("it is not valid UTF-8")
@@ -65,7 +75,42 @@ func checkJSON(data []byte) error {
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return errors.New("something follows the value")
 	}
-	return nil
+	return checkEscapes(data)
+}
+
+// checkEscapes refuses \ud800 without its other half: encoding/json would put another character in its place in silence. The data is
+// known to be JSON, so a backslash is inside a string and begins an escape.
+func checkEscapes(data []byte) error {
+	for {
+		i := bytes.IndexByte(data, '\\')
+		if i < 0 {
+			return nil
+		}
+		data = data[i:]
+		first, ok := escapedRune(data)
+		if !ok {
+			data = data[2:]
+			continue
+		}
+		data = data[6:]
+		if !utf16.IsSurrogate(first) {
+			continue
+		}
+		second, ok := escapedRune(data)
+		if !ok || utf16.DecodeRune(first, second) == utf8.RuneError {
+			return errors.New("a string holds half of a surrogate pair")
+		}
+		data = data[6:]
+	}
+}
+
+// escapedRune reads an escape of the form \u0041 at the beginning of data.
+func escapedRune(data []byte) (rune, bool) {
+	if len(data) < 6 || data[0] != '\\' || data[1] != 'u' {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(string(data[2:6]), 16, 16)
+	return rune(n), err == nil
 }
 
 func checkValue(d *json.Decoder, depth int, keys *int) error {
@@ -149,8 +194,16 @@ type body struct {
 	known  map[string]bool
 }
 
-// newBody reads the body of a request.
+// newBody reads the body of a request that has no query parameters.
 func newBody(r *http.Request, emptyAllowed bool) (*body, error) {
+	if err := noQuery(r); err != nil {
+		return nil, err
+	}
+	return newBodyBesideQuery(r, emptyAllowed)
+}
+
+// newBodyBesideQuery reads the body of a request whose query the caller reads.
+func newBodyBesideQuery(r *http.Request, emptyAllowed bool) (*body, error) {
 	data, err := readBody(r, emptyAllowed)
 	if err != nil {
 		return nil, err
@@ -172,7 +225,7 @@ func (b *body) at(name string) string { return jobs.JoinPath(b.prefix, name) }
 func (b *body) field(name string) (raw json.RawMessage, set, null bool) {
 	b.known[name] = true
 	raw, set = b.fields[name]
-	return raw, set, set && string(bytes.TrimSpace(raw)) == "null"
+	return raw, set, set && string(raw) == "null" // raw messages come without the white space around them
 }
 
 // typed reads a field of a Go type; kind names it to people.
@@ -199,7 +252,7 @@ func (b *body) object(name string) jobs.Field[json.RawMessage] {
 	if !set || null {
 		return jobs.Field[json.RawMessage]{Set: set, Null: null}
 	}
-	if trimmed := bytes.TrimSpace(raw); trimmed[0] != '{' {
+	if raw[0] != '{' {
 		b.faults.Add(b.at(name), "has to be an object")
 		return jobs.Field[json.RawMessage]{}
 	}
@@ -220,7 +273,7 @@ func (b *body) list(name string) []*body {
 	bodies := make([]*body, 0, len(entries))
 	for i, entry := range entries {
 		path := fmt.Sprintf("%s[%d]", b.at(name), i)
-		if trimmed := bytes.TrimSpace(entry); trimmed[0] != '{' {
+		if entry[0] != '{' {
 			b.faults.Add(path, "has to be an object")
 			continue
 		}

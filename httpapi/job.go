@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 
 	"github.com/carillon-go/carillon/jobs"
 )
@@ -85,7 +86,7 @@ func (a *API) jobView(ctx context.Context, r *request, j *jobs.Job) (jobView, er
 	}
 	perms := r.client.Principal().PermissionsOn(j)
 	v := jobView{
-		jobItem: a.newJobItem(j), NaturalID: j.NaturalID(), Tenant: j.Tenant, OwnerName: names[j.OwnerID], Data: j.Data,
+		jobItem: a.newJobItem(j), NaturalID: j.NaturalID(), Tenant: j.Tenant, OwnerName: names[j.OwnerID], Data: orObject(j.Data),
 		Policies: newPoliciesView(j.Policies), EditingID: text(j.EditingID), Shared: len(j.Shares) > 0, Tags: []string{},
 		Permissions: newPermissionsView(perms), Revision: j.Revision, DefnUpdatedAt: stamp(j.DefnUpdatedAt),
 		Embedded: jobParts{Datasets: []any{}, Actions: a.actionViews(j)},
@@ -172,7 +173,8 @@ func (a *API) flatJobs(w http.ResponseWriter, r *request) error {
 	for _, j := range page.Items {
 		owners = append(owners, j.OwnerID)
 	}
-	names, err := r.client.Names(r.Context(), owners)
+	slices.Sort(owners)
+	names, err := r.client.Names(r.Context(), slices.Compact(owners))
 	if err != nil {
 		return err
 	}
@@ -187,7 +189,7 @@ func (a *API) flatJobs(w http.ResponseWriter, r *request) error {
 			list[i].Sharing = append(list[i].Sharing, flatShare{string(s.PrincipalID), s.Level})
 		}
 	}
-	return write(w, r.Request, http.StatusOK, list)
+	return writePlain(w, r.Request, list)
 }
 
 // getJob serves GET /jobs/{id}.
@@ -264,7 +266,7 @@ func (a *API) updateJob(w http.ResponseWriter, r *request) error {
 	if err := b.finish(); err != nil {
 		return err
 	}
-	j, err := r.client.UpdateJob(r.Context(), ref, patch, r.expectRevision())
+	j, err := r.client.UpdateJob(r.Context(), ref, patch, r.expectRevision(ref))
 	if err != nil {
 		return err
 	}
@@ -297,7 +299,7 @@ func (a *API) deleteJob(w http.ResponseWriter, r *request) error {
 	if err := q.finish(); err != nil {
 		return err
 	}
-	if err := r.client.DeleteJob(r.Context(), ref, force != nil && *force, r.expectRevision()); err != nil {
+	if err := r.client.DeleteJob(r.Context(), ref, force != nil && *force, r.expectRevision(ref)); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)

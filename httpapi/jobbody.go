@@ -15,17 +15,17 @@ var jobServerFields = []string{
 
 // readJobSpec reads the body of contract 2.2.
 func readJobSpec(b *body) jobs.JobSpec {
-	enabled := b.boolean("enabled")
+	enabled := given(b, "enabled", b.boolean("enabled"))
 	spec := jobs.JobSpec{
-		Type: textOf(b, "type", true), Name: textOf(b, "name", true), Slug: textOf(b, "slug", false),
+		Type: given(b, "type", b.text("type")).Value, Name: given(b, "name", b.text("name")).Value, Slug: b.text("slug").Value,
 		Description: b.text("description").Value, OwnerID: jobs.ParsePrincipalID(b.text("ownerId").Value),
 		Schedule: jobs.ScheduleSpec{
 			Interval: b.text("interval").Value, IntervalType: jobs.IntervalType(b.text("intervalType").Value),
 			Timezone: b.text("timezone").Value, StartOn: b.text("startOn").Value, EndOn: b.text("endOn").Value,
 		},
-		Disabled: enabled.Set && !enabled.Value, Data: b.object("data").Value,
+		Disabled: enabled.Set && !enabled.Value, Data: given(b, "data", b.object("data")).Value,
 	}
-	if p := readPolicies(b, "policies"); p.Set && !p.Null {
+	if p := given(b, "policies", readPolicies(b, "policies")); p.Set {
 		spec.Policies = &p.Value
 	}
 	for _, action := range b.list("actions") {
@@ -41,33 +41,36 @@ func readJobSpec(b *body) jobs.JobSpec {
 	return spec
 }
 
-// textOf reads a string that may not be null, or may be left out.
-func textOf(b *body, name string, needed bool) string {
-	f := b.text(name)
-	if f.Null && needed {
+// given lets a field through that may be left out, but not be null.
+func given[T any](b *body, name string, f jobs.Field[T]) jobs.Field[T] {
+	if f.Null {
 		b.faults.Add(b.at(name), "may not be null")
+		return jobs.Field[T]{}
 	}
-	return f.Value
+	return f
 }
 
 // readJobPatch reads the body of contract 2.4.
 func readJobPatch(b *body) jobs.JobPatch {
+	owner := word[jobs.PrincipalID](b, "ownerId")
+	owner.Value = jobs.ParsePrincipalID(string(owner.Value))
 	return jobs.JobPatch{
-		Type: b.text("type"), OwnerID: word[jobs.PrincipalID](b, "ownerId"), Name: b.text("name"), Slug: b.text("slug"),
+		Type: b.text("type"), OwnerID: owner, Name: b.text("name"), Slug: b.text("slug"),
 		Description: b.text("description"), Interval: b.text("interval"), IntervalType: b.text("intervalType"), Timezone: b.text("timezone"),
-		StartOn: b.text("startOn"), EndOn: b.text("endOn"), Enabled: b.boolean("enabled"), Data: b.object("data"),
+		StartOn: b.text("startOn"), EndOn: b.text("endOn"), Enabled: b.boolean("enabled"), Data: given(b, "data", b.object("data")),
 		Policies: readPolicies(b, "policies"),
 	}
 }
 
 // readActionSpec reads the body of contract 6.3.
 func readActionSpec(b *body) jobs.ActionSpec {
-	enabled := b.boolean("enabled")
+	enabled := given(b, "enabled", b.boolean("enabled"))
 	spec := jobs.ActionSpec{
-		Type: textOf(b, "type", true), Name: textOf(b, "name", true), Disabled: enabled.Set && !enabled.Value,
-		Data: b.object("data").Value, RunConditions: b.object("runConditions").Value, OnError: jobs.OnError(b.text("onError").Value),
+		Type: given(b, "type", b.text("type")).Value, Name: given(b, "name", b.text("name")).Value, Disabled: enabled.Set && !enabled.Value,
+		Data: given(b, "data", b.object("data")).Value, RunConditions: b.object("runConditions").Value,
+		OnError: given(b, "onError", word[jobs.OnError](b, "onError")).Value,
 	}
-	if index := b.integer("index"); index.Set && !index.Null {
+	if index := given(b, "index", b.integer("index")); index.Set {
 		spec.Index = &index.Value
 	}
 	if step, set := readStepPolicy(b); set {
@@ -83,7 +86,7 @@ func readActionSpec(b *body) jobs.ActionSpec {
 // readActionPatch reads the body of contract 6.5.
 func readActionPatch(b *body) jobs.ActionPatch {
 	p := jobs.ActionPatch{
-		Type: b.text("type"), Name: b.text("name"), Index: b.integer("index"), Enabled: b.boolean("enabled"), Data: b.object("data"),
+		Type: b.text("type"), Name: b.text("name"), Index: b.integer("index"), Enabled: b.boolean("enabled"), Data: given(b, "data", b.object("data")),
 		RunConditions: b.object("runConditions"), OnError: word[jobs.OnError](b, "onError"), Timeout: b.seconds("timeoutSeconds"),
 		MaxRetries: b.integer("maxRetries"), RetryDelay: b.seconds("retryDelaySeconds"), Backoff: word[jobs.Backoff](b, "backoff"),
 		OnInterrupt: word[jobs.OnInterrupt](b, "onInterrupt"),
@@ -127,10 +130,7 @@ func readStepPolicy(b *body) (p jobs.StepPolicy, set bool) {
 
 // assign takes over a value that was sent; null is a fault.
 func assign[T any](b *body, name string, f jobs.Field[T], to *T) bool {
-	if f.Null {
-		b.faults.Add(b.at(name), "may not be null")
-	}
-	if f.Set && !f.Null {
+	if f = given(b, name, f); f.Set {
 		*to = f.Value
 	}
 	return f.Set
@@ -158,7 +158,7 @@ func readPolicies(b *body, name string) jobs.Field[jobs.Policies] {
 	p.Timeout = positive(sub, "timeoutSeconds", sub.seconds("timeoutSeconds"))
 	p.KeepDays = positive(sub, "keepDays", sub.integer("keepDays"))
 	p.KeepRuns = positive(sub, "keepRuns", sub.integer("keepRuns"))
-	if driver := sub.object("driver"); driver.Set && !driver.Null {
+	if driver := given(sub, "driver", sub.object("driver")); driver.Set {
 		if step, err := objectBody(driver.Value, sub.at("driver"), b.faults); err == nil {
 			p.Driver, _ = readStepPolicy(step)
 			step.unknown()
@@ -230,11 +230,11 @@ func orNull(n int) *int {
 
 // mergeFaults joins the faults of the form with an error of the rules.
 func mergeFaults(faults *jobs.Faults, err error) error {
-	if faults.Empty() {
-		return err
-	}
 	var invalid *jobs.ValidationError
-	if errors.As(err, &invalid) {
+	if faults.Empty() || err != nil && !errors.As(err, &invalid) {
+		return err // what the caller may not do comes before what is wrong with the input
+	}
+	if invalid != nil {
 		seen := map[string]bool{}
 		var own *jobs.ValidationError
 		if errors.As(faults.Err(), &own) {

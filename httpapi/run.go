@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/carillon-go/carillon/jobs"
 )
@@ -161,7 +163,11 @@ func (a *API) runJob(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	b, err := newBody(r.Request, true)
+	key, err := idempotencyKey(r)
+	if err != nil {
+		return err
+	}
+	b, err := newBodyBesideQuery(r.Request, true)
 	if err != nil {
 		return err
 	}
@@ -171,10 +177,6 @@ func (a *API) runJob(w http.ResponseWriter, r *request) error {
 	}
 	if a.closed() {
 		return &jobs.UnavailableError{Reason: "The server is shutting down"}
-	}
-	key, err := idempotencyKey(r)
-	if err != nil {
-		return err
 	}
 	run, err := r.client.Run(r.Context(), ref, jobs.RunOptions{Params: params.Value, Key: key, NeedWorker: wait.seconds != 0})
 	if err != nil {
@@ -203,24 +205,31 @@ func (a *API) await(w http.ResponseWriter, r *request, ref jobs.JobRef, run *job
 		return run, nil // too many wait already: the answer is 202, as if the time was over
 	}
 	defer release()
-	// A server may have a time-out for answers; this one takes as long as the run.
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{}) // not every writer has deadlines; then there is none to lift
+	liftDeadlines(http.NewResponseController(w))
 	ctx, cancel := context.WithCancel(r.Context())
-	defer cancel()
 	if seconds > 0 {
-		ctx, cancel = context.WithTimeout(ctx, time.Duration(seconds)*time.Second)
-		defer cancel()
+		ctx, cancel = context.WithTimeout(r.Context(), time.Duration(seconds)*time.Second)
 	}
-	stop := context.AfterFunc(r.Context(), cancel)
-	defer stop()
+	watched := make(chan struct{})
 	go func() {
+		defer close(watched)
 		select {
 		case <-a.closing:
 			cancel()
 		case <-ctx.Done():
 		}
 	}()
-	return r.client.Wait(ctx, ref, run.ID)
+	run, err := r.client.Wait(ctx, ref, run.ID)
+	cancel()
+	<-watched
+	return run, err
+}
+
+// liftDeadlines is for answers that take as long as a run. A server's time-out for reading would end them too: net/http watches the
+// connection for its end, and takes the time-out for that. Not every writer has deadlines; then there are none to lift.
+func liftDeadlines(c *http.ResponseController) {
+	_ = c.SetReadDeadline(time.Time{})
+	_ = c.SetWriteDeadline(time.Time{})
 }
 
 // waiting is how long a caller wants to wait: 0 not at all, -1 until the end.
@@ -244,22 +253,24 @@ func runWait(r *request) (waiting, error) {
 	if given {
 		return waiting{seconds: seconds}, nil
 	}
-	for _, header := range r.Header.Values("Prefer") {
-		for preference := range strings.SplitSeq(header, ",") {
-			name, value, _ := strings.Cut(strings.TrimSpace(preference), "=")
-			switch strings.ToLower(strings.TrimSpace(name)) {
-			case "respond-async":
-				return waiting{seconds: 0, applied: "respond-async"}, nil
-			case "wait":
-				n, err := strconv.Atoi(strings.TrimSpace(value))
-				if err != nil || n < 0 || n > most {
-					return waiting{}, badHeader("Prefer", "has wait=%q; an integer from 0 to %d", clip(value), most)
-				}
-				return waiting{seconds: n, applied: "wait=" + strconv.Itoa(n)}, nil
+	w := waiting{seconds: -1}
+	for preference := range strings.SplitSeq(strings.Join(r.Header.Values("Prefer"), ","), ",") {
+		preference, _, _ = strings.Cut(preference, ";")
+		name, value, _ := strings.Cut(preference, "=")
+		switch strings.ToLower(strings.TrimSpace(name)) {
+		case "respond-async":
+			if w.seconds < 0 { // together with wait it says what wait says (RFC 7240, section 4.3)
+				w = waiting{seconds: 0, applied: "respond-async"}
 			}
+		case "wait":
+			n, err := strconv.Atoi(strings.Trim(strings.TrimSpace(value), `"`))
+			if err != nil || n < 0 || n > most {
+				return waiting{}, badHeader("Prefer", "has wait=%q; an integer from 0 to %d", clip(value), most)
+			}
+			return waiting{seconds: n, applied: "wait=" + strconv.Itoa(n)}, nil
 		}
 	}
-	return waiting{seconds: -1}, nil
+	return w, nil
 }
 
 func idempotencyKey(r *request) (string, error) {
@@ -268,8 +279,8 @@ func idempotencyKey(r *request) (string, error) {
 		return "", nil
 	}
 	key := values[0]
-	if len(values) > 1 || key == "" || len(key) > jobs.MaxIdempotencyKey {
-		return "", badHeader("Idempotency-Key", "has to be one value of 1 to %d characters", jobs.MaxIdempotencyKey)
+	if len(values) > 1 || key == "" || len(key) > jobs.MaxIdempotencyKey || !utf8.ValidString(key) || strings.ContainsFunc(key, unicode.IsControl) {
+		return "", badHeader("Idempotency-Key", "has to be one text of 1 to %d bytes", jobs.MaxIdempotencyKey)
 	}
 	return key, nil
 }
@@ -290,8 +301,8 @@ func (a *API) listRuns(w http.ResponseWriter, r *request) error {
 	}
 	start, limit := q.page(30)
 	rq := jobs.RunQuery{
-		Sort: q.sort(jobs.RunSortFields), Success: q.boolean("success"), Warnings: q.boolean("warnings"), From: q.moment("from"),
-		To: q.moment("to"), Start: start, Limit: limit,
+		Sort: q.sort(jobs.RunSortFields), Success: q.boolean("success"), Warnings: q.boolean("warnings"), From: q.moment("from", j.Schedule.Timezone),
+		To: q.moment("to", j.Schedule.Timezone), Start: start, Limit: limit,
 	}
 	for _, s := range q.all("status") {
 		status := jobs.RunStatus(s)
@@ -359,6 +370,18 @@ func (a *API) deleteRun(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
+	if _, err := r.client.RunByID(r.Context(), ref, id); err != nil {
+		return err
+	}
+	if err := r.mayEdit(ref); err != nil {
+		return err
+	}
+	if err := noQuery(r.Request); err != nil {
+		return err
+	}
+	if err := r.expectNothing(); err != nil {
+		return err
+	}
 	if err := r.client.DeleteRun(r.Context(), ref, id); err != nil {
 		return err
 	}
@@ -372,6 +395,10 @@ func (a *API) deleteRuns(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
+	j, err := r.client.Job(r.Context(), ref)
+	if err != nil {
+		return err
+	}
 	if err := r.mayEdit(ref); err != nil {
 		return err
 	}
@@ -379,11 +406,14 @@ func (a *API) deleteRuns(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	if _, ok := q.one("before"); !ok {
+	before := q.moment("before", j.Schedule.Timezone)
+	if !q.values.Has("before") {
 		q.faults.Add("before", "is required")
 	}
-	before := q.moment("before")
 	if err := q.finish(); err != nil {
+		return err
+	}
+	if err := r.expectNothing(); err != nil {
 		return err
 	}
 	if err := r.client.DeleteRuns(r.Context(), ref, before); err != nil {

@@ -12,13 +12,14 @@ func (a *API) fireTimes(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
+	timezone := q.text("timezone")
 	query := jobs.FireTimesQuery{
 		Schedule: jobs.ScheduleSpec{
-			Interval: q.text("interval"), IntervalType: jobs.IntervalType(q.text("intervalType")), Timezone: q.text("timezone"),
+			Interval: q.text("interval"), IntervalType: jobs.IntervalType(q.text("intervalType")), Timezone: timezone,
 			StartOn: q.text("startOn"), EndOn: q.text("endOn"),
 		},
 		Count: q.integer("count", 10, 1, 1000),
-		From:  q.moment("from"),
+		From:  q.moment("from", timezone),
 	}
 	q.finishUnknown()
 	times, err := r.client.FireTimes(r.Context(), query)
@@ -29,7 +30,7 @@ func (a *API) fireTimes(w http.ResponseWriter, r *request) error {
 	for i, t := range times {
 		list[i] = stamp(t)
 	}
-	return write(w, r.Request, http.StatusOK, map[string]any{"fireTimes": list})
+	return writePlain(w, r.Request, map[string]any{"fireTimes": list})
 }
 
 // fireView is a line of the ledger (contract 20.3). Until and count are there for a line that stands for many fires of a long outage.
@@ -60,7 +61,7 @@ func (a *API) listFires(w http.ResponseWriter, r *request) error {
 	start, limit := q.page(30)
 	keys := q.sort([]string{"at"})
 	fq := jobs.FireQuery{
-		Outcome: jobs.FireOutcome(q.text("outcome")), From: q.moment("from"), To: q.moment("to"), Start: start, Limit: limit,
+		Outcome: jobs.FireOutcome(q.text("outcome")), From: q.moment("from", j.Schedule.Timezone), To: q.moment("to", j.Schedule.Timezone), Start: start, Limit: limit,
 		Ascending: len(keys) > 0 && !keys[0].Descending,
 	}
 	if fq.Outcome != "" && !fq.Outcome.Valid() {

@@ -82,9 +82,6 @@ func noStore(w http.ResponseWriter) { w.Header().Set("Cache-Control", "no-store"
 
 // logout serves POST /logout: the session of the cookie ends, whoever the token in the header belongs to.
 func (a *API) logout(w http.ResponseWriter, r *request) error {
-	if r.identity.Principal.ReadOnly {
-		return errReadOnly()
-	}
 	if err := noBody(r.Request); err != nil {
 		return err
 	}
@@ -95,8 +92,6 @@ func (a *API) logout(w http.ResponseWriter, r *request) error {
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }
-
-func errReadOnly() error { return jobs.Forbidden("the token is read-only") }
 
 type sessionView struct {
 	User        userView      `json:"user"`

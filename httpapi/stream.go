@@ -51,7 +51,7 @@ func (a *API) runProgress(w http.ResponseWriter, r *request) error {
 				entries = append(entries, e)
 			}
 		}
-		return write(w, r.Request, http.StatusOK, map[string]any{"status": run.Status, "progress": entries})
+		return writePlain(w, r.Request, map[string]any{"status": run.Status, "progress": entries})
 	}
 	return fail(http.StatusNotAcceptable, "This route sends application/json or text/event-stream")
 }
@@ -88,6 +88,11 @@ func (a *API) streamRun(w http.ResponseWriter, r *request, ref jobs.JobRef, id j
 	wake, stop := r.client.WatchRun(id)
 	defer stop()
 	s := &stream{w: w, control: http.NewResponseController(w), api: a}
+	if r.Method == http.MethodHead {
+		s.open()
+		return nil
+	}
+	liftDeadlines(s.control)
 	ping := time.NewTicker(streamPing)
 	defer ping.Stop()
 	check := time.NewTicker(streamCheck)
@@ -96,6 +101,11 @@ func (a *API) streamRun(w http.ResponseWriter, r *request, ref jobs.JobRef, id j
 		run, logs, err := r.client.Events(r.Context(), ref, id, after, streamBatch)
 		if err != nil {
 			return err
+		}
+		if !s.opened && after > run.Seq {
+			// The id is of another run, or of a database that was put back to an older state since: nothing of this one was seen.
+			after = -1
+			continue
 		}
 		s.open()
 		full := len(logs) == streamBatch
@@ -119,7 +129,7 @@ func (a *API) streamRun(w http.ResponseWriter, r *request, ref jobs.JobRef, id j
 				return err
 			}
 		case <-r.Context().Done():
-			return r.Context().Err()
+			return nil // nobody listens any more
 		case <-a.closing:
 			return nil
 		}
@@ -130,7 +140,10 @@ func (a *API) streamRun(w http.ResponseWriter, r *request, ref jobs.JobRef, id j
 func (r *request) stillAllowed(a *API, ref jobs.JobRef) error {
 	who, err := a.options.Authenticator.Authenticate(r.Request)
 	if err != nil {
-		return err
+		return authError(err)
+	}
+	if was := r.identity.Principal; who.Principal.User != was.User || who.Principal.Tenant != was.Tenant {
+		return jobs.ErrUnauthenticated
 	}
 	r.client = a.service.As(who.Principal)
 	return r.client.Can(r.Context(), ref, jobs.PermissionRead)

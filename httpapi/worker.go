@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"errors"
 	"net/http"
 	"time"
 
@@ -107,11 +108,14 @@ func (a *API) getWorker(w http.ResponseWriter, r *request) error {
 }
 
 func (a *API) writeWorker(w http.ResponseWriter, r *request, x jobs.Worker) error {
-	timeout := jobs.DefaultLimits().Timeout
-	if limits, err := r.client.Limits(r.Context()); err == nil {
-		timeout = limits.Timeout // a manager of the cluster who is no superuser cannot read it: the default stands in
+	limits, err := r.client.Limits(r.Context())
+	if errors.Is(err, jobs.ErrForbidden) {
+		limits, err = jobs.DefaultLimits(), nil // a manager of the cluster who is no superuser cannot read them
 	}
-	return write(w, r.Request, http.StatusOK, a.newWorkerView(x, timeout))
+	if err != nil {
+		return err
+	}
+	return write(w, r.Request, http.StatusOK, a.newWorkerView(x, limits.Timeout))
 }
 
 // updateWorker serves PUT /job-workers/{workerId}.
@@ -119,25 +123,47 @@ func (a *API) updateWorker(w http.ResponseWriter, r *request) error {
 	if !r.client.Principal().Rights.ManageCluster {
 		return jobs.Forbidden("cluster:manage is not allowed")
 	}
-	b, err := newBody(r.Request, false)
+	id := jobs.WorkerID(r.params.ByName("workerId"))
+	patch, err := readWorkerPatch(r)
 	if err != nil {
+		// An unknown worker comes before a bad body. The patch that changes nothing asks for it: only managers who are superusers can read one.
+		if _, missing := r.client.SteerWorker(r.Context(), id, jobs.WorkerPatch{}); errors.Is(missing, jobs.ErrNotFound) {
+			return missing
+		}
 		return err
 	}
-	patch := jobs.WorkerPatch{Status: word[jobs.WorkerStatus](b, "status"), Concurrency: b.integer("concurrency")}
-	b.ignore("id", "hostname", "pid", "version", "running", "jobTypes", "actionTypes", "currentRuns", "startedAt", "heartbeatAt",
-		"timeoutAt", "stoppedAt", "_links")
-	if err := b.finish(); err != nil {
-		return err
-	}
-	x, err := r.client.SteerWorker(r.Context(), jobs.WorkerID(r.params.ByName("workerId")), patch)
+	x, err := r.client.SteerWorker(r.Context(), id, patch)
 	if err != nil {
 		return err
 	}
 	return a.writeWorker(w, r, x)
 }
 
+func readWorkerPatch(r *request) (jobs.WorkerPatch, error) {
+	b, err := newBody(r.Request, false)
+	if err != nil {
+		return jobs.WorkerPatch{}, err
+	}
+	patch := jobs.WorkerPatch{Status: word[jobs.WorkerStatus](b, "status"), Concurrency: b.integer("concurrency")}
+	b.ignore("id", "hostname", "pid", "version", "running", "jobTypes", "actionTypes", "currentRuns", "startedAt", "heartbeatAt",
+		"timeoutAt", "stoppedAt", "_links")
+	if err := b.finish(); err != nil {
+		return jobs.WorkerPatch{}, err
+	}
+	return patch, r.expectNothing()
+}
+
 // deleteWorker serves DELETE /job-workers/{workerId}.
 func (a *API) deleteWorker(w http.ResponseWriter, r *request) error {
+	if !r.client.Principal().Rights.ManageCluster {
+		return jobs.Forbidden("cluster:manage is not allowed")
+	}
+	if err := noQuery(r.Request); err != nil {
+		return err
+	}
+	if err := r.expectNothing(); err != nil {
+		return err
+	}
 	if err := r.client.DeleteWorker(r.Context(), jobs.WorkerID(r.params.ByName("workerId"))); err != nil {
 		return err
 	}
@@ -187,7 +213,14 @@ func (a *API) updateLimits(w http.ResponseWriter, r *request) error {
 		HeartbeatSeconds: b.integer("heartbeatSeconds"), TimeoutSeconds: b.integer("timeoutSeconds"),
 	}
 	b.ignore("_links")
+	cluster := patch.ClusterConcurrency.Set || patch.HeartbeatSeconds.Set || patch.TimeoutSeconds.Set
+	if cluster && !r.client.Principal().Rights.ManageCluster {
+		return jobs.Forbidden("cluster:manage is not allowed")
+	}
 	if err := b.finish(); err != nil {
+		return err
+	}
+	if err := r.expectNothing(); err != nil {
 		return err
 	}
 	limits, err := r.client.SetLimits(r.Context(), patch)

@@ -296,7 +296,7 @@ func TestCheckParams(t *testing.T) {
 
 func TestCompileSettings_Refuses(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "schema.json")
-	if err := os.WriteFile(file, []byte(`{"type":"string"}`), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte("not read, so not seen to be no JSON"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	secret := `{"type":"string","writeOnly":true}`
@@ -336,6 +336,8 @@ func TestCompileSettings_Refuses(t *testing.T) {
 				t.Error("the schema is accepted")
 			} else if !strings.Contains(err.Error(), `"x"`) {
 				t.Errorf("the error does not name the driver: %v", err)
+			} else if outside := strings.Contains(schema, file); outside && !strings.Contains(err.Error(), "only to itself") {
+				t.Errorf("the file was read: %v", err)
 			}
 		})
 	}

@@ -146,6 +146,18 @@ func TestVault_OpenRefuses(t *testing.T) {
 	}
 }
 
+func TestVault_OpenRefusesAnotherTenantWithTheSameKey(t *testing.T) {
+	shelf := &keyShelf{}
+	v := jobs.NewVault(shelf, newKey(t, 1))
+	sealed := seal(t, v, anyRef, secretCanary)
+	shelf.keys["initech"] = shelf.keys["globex"] // somebody copied the row
+	ref := anyRef
+	ref.Tenant = "initech"
+	if _, err := v.Open(t.Context(), ref, sealed); !errors.Is(err, jobs.ErrUnopenable) {
+		t.Errorf("Open gives %v, want ErrUnopenable", err)
+	}
+}
+
 func TestVault_OpenRefusesEveryChangedByte(t *testing.T) {
 	v := newVault(t)
 	sealed := seal(t, v, anyRef, secretCanary)

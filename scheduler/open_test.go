@@ -20,5 +20,16 @@ func openStore(t testing.TB, dir string) jobs.Store {
 	if err != nil {
 		t.Fatal(err)
 	}
+	warm(store)
 	return store
+}
+
+// warm makes the store prepare its reading statements one after another.
+func warm(store jobs.Store) {
+	ctx := context.Background()
+	_, _ = store.Beats(ctx)
+	_, _ = store.NextDue(ctx)
+	_, _ = store.Run(ctx, tenant, "none")
+	_, _, _ = store.HeldRuns(ctx, "none")
+	_, _ = store.Logs(ctx, jobs.LogQuery{Tenant: tenant, RunID: "none"})
 }

@@ -145,7 +145,7 @@ func TestScheduler_progress(t *testing.T) {
 		w.equal("entries in the log", len(w.logs(id)), 1)
 		time.Sleep(time.Second)
 		s = w.run(id).Steps[0]
-		w.equal("progress", fmt.Sprint(*s.Percent, s.Message), "100 over")
+		w.equal("progress", fmt.Sprint(*s.Percent, " ", s.Message), "100 over")
 		r := w.ended(id, jobs.RunSuccess)
 		w.equal("message at the end", r.Steps[0].Message, "")
 	})

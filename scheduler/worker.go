@@ -131,7 +131,10 @@ func (s *Scheduler) has(kind jobs.DriverKind, id string) bool {
 func (w *worker) start(c *jobs.Claim) {
 	r := &run{
 		s: w.s, out: w.out, info: c.Run, def: c.Definition, draining: w.drain.begun, answers: make(chan answer, 1),
-		journal: journal{steps: c.Run.Steps, seq: c.Run.Seq, warnings: c.Run.Warnings, logIndex: c.Run.Seq},
+		journal: journal{steps: c.Run.Steps, seq: c.Run.Seq, warnings: c.Run.Warnings},
+	}
+	if r.info.Attempt > 1 {
+		r.logIndex = r.seq
 	}
 	if r.info.StartedAt.IsZero() {
 		r.info.StartedAt = w.s.clock.now()

@@ -132,7 +132,9 @@ func setEnabled(t testing.TB, store identity.Store, enabled bool) {
 type tampered struct {
 	identity.Store
 	onUser, onInsertSession, onTouch func() error
-	touches                          int
+	// touches counts what was noted; session is the hash of the last log-in.
+	touches int
+	session []byte
 }
 
 func (s *tampered) User(ctx context.Context, tenant jobs.TenantID, id jobs.PrincipalID) (jobs.User, error) {
@@ -150,6 +152,7 @@ func (s *tampered) InsertSession(ctx context.Context, x jobs.Session, keep int) 
 			return err
 		}
 	}
+	s.session = x.Hash
 	return s.Store.InsertSession(ctx, x, keep)
 }
 

@@ -32,7 +32,9 @@ func NewThrottle() Throttle { return Throttle{newThrottle()} }
 func pairOf(user, addr string) pair { return pair{user, network(netip.MustParseAddr(addr))} }
 
 // Fail makes a try that fails.
-func (t Throttle) Fail(user, addr string, at time.Time) error { return t.t.begin(pairOf(user, addr), at) }
+func (t Throttle) Fail(user, addr string, at time.Time) error {
+	return t.t.begin(pairOf(user, addr), at)
+}
 
 // Succeed says that the last try was good.
 func (t Throttle) Succeed(user, addr string) { t.t.succeed(pairOf(user, addr)) }
@@ -41,7 +43,9 @@ func (t Throttle) Succeed(user, addr string) { t.t.succeed(pairOf(user, addr)) }
 func (t Throttle) Undo(user, addr string) { t.t.undo(pairOf(user, addr)) }
 
 // Tracked is how many pairs and networks are remembered.
-func (t Throttle) Tracked() (pairs, networks int) { return len(t.t.pairs.entries), len(t.t.networks.entries) }
+func (t Throttle) Tracked() (pairs, networks int) {
+	return len(t.t.pairs.entries), len(t.t.networks.entries)
+}
 
 // NewTokenText makes the text of a token.
 func NewTokenText() string { return newTokenText().Reveal() }

@@ -117,14 +117,14 @@ func onlyGoose(ctx context.Context, db *sqlx.DB) bool {
 	return err == nil && strings.Join(names, ",") == goose.DefaultTablename
 }
 
-// openReaders opens the connections that only read.
+// openReaders opens the connections that only read, and one more.
 func openReaders(ctx context.Context, path string, o Options) (*sqlx.DB, error) {
 	db, err := sqlx.Open("sqlite", dsn(path, "mode=ro&_dqs=0&_pragma=busy_timeout(5000)&_pragma=query_only(1)"))
 	if err != nil {
 		return nil, err
 	}
-	db.SetMaxOpenConns(o.ReadConns)
-	db.SetMaxIdleConns(o.ReadConns)
+	db.SetMaxOpenConns(o.ReadConns + 1) // the one more prepares statements, see sqlstore.New
+	db.SetMaxIdleConns(o.ReadConns + 1)
 	if err := db.PingContext(ctx); err != nil {
 		return nil, errors.Join(explain(err), db.Close())
 	}

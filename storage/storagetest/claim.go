@@ -22,6 +22,7 @@ func claimRules() []rule {
 		{"job and action drivers of one name are told apart", claimKinds},
 		{"the limit of a tenant is kept", claimTenantLimit},
 		{"the limit of the cluster is kept", claimClusterLimit},
+		{"a worker never holds more runs than its concurrency", claimWorkerLimit},
 		{"a place under a limit is free in the exchange that ends a run", claimFreedPlace},
 		{"a run in a pause takes no place under a limit", claimPausedPlace},
 		{"tenants are served in turn", claimFair},
@@ -173,6 +174,20 @@ func claimClusterLimit(ctx context.Context, s jobs.Store) error {
 	first, second := a.turn(ctx, s, t0, 3), b.turn(ctx, s, t0, 5)
 	return errors.Join(same("claimed first", len(first.Claimed), 3), same("claimed second", len(second.Claimed), 1),
 		same("claimed third", len(a.turn(ctx, s, t0, 5).Claimed), 0))
+}
+
+func claimWorkerLimit(ctx context.Context, s jobs.Store) error {
+	givenRuns(ctx, s, givenJob(ctx, s, "stock", allowing(99)), t0, 9)
+	h := givenWorker(ctx, s, "node-a")
+	done(s.SteerWorker(ctx, h.id, "", 3))
+	first, second := h.turn(ctx, s, t0, 2), h.turn(ctx, s, t0, 2)
+	if len(second.Claimed) == 0 {
+		return holds(false, "no run was claimed with 2 of 3")
+	}
+	full := h.turn(ctx, s, t0, 2)
+	freed := h.turn(ctx, s, t0, 2, ends(first.Claimed[0], jobs.RunSuccess, t0))
+	return errors.Join(same("claimed first", len(first.Claimed), 2), same("claimed second", len(second.Claimed), 1),
+		same("claimed with 3 of 3", len(full.Claimed), 0), same("claimed with 2 of 3", len(freed.Claimed), 1))
 }
 
 func claimFreedPlace(ctx context.Context, s jobs.Store) error {

@@ -15,6 +15,7 @@ func concurrencyRules() []rule {
 		{"many workers never exceed a limit between them", raceLimit},
 		{"a run without overlap never runs twice, whatever is tried", raceExclusive},
 		{"writes that fail leave those beside them intact", raceFailures},
+		{"many reads at once are all answered", raceReads},
 		{"a worker that is taken over while it ends its runs: each run ends once", raceTakeover},
 	}
 }
@@ -167,6 +168,31 @@ func raceFailures(ctx context.Context, s jobs.Store) error {
 	})
 	got := must(s.Jobs(ctx, jobs.JobQuery{Tenant: tenant})).Total
 	return errors.Join(append(errs, same("jobs", got, 11), same("the job whose id was tried", readJob(ctx, s, taken), taken))...)
+}
+
+func raceReads(ctx context.Context, s jobs.Store) error {
+	j := givenJob(ctx, s, "stock", minutely)
+	must(s.Plan(ctx, at(1), 10))
+	h := givenWorker(ctx, s, "node-a")
+	c := h.take(ctx, s, at(1))
+	u := givenUser(ctx, s, "mara.lind")
+	reads := []func() error{
+		func() error { _, err := s.Job(ctx, tenant, jobs.JobRef{ID: j.ID}); return err },
+		func() error { _, err := s.Jobs(ctx, jobs.JobQuery{Tenant: tenant}); return err },
+		func() error { _, err := s.Run(ctx, tenant, c.Run.ID); return err },
+		func() error { _, err := s.Runs(ctx, jobs.RunQuery{Tenant: tenant}); return err },
+		func() error { _, err := s.Logs(ctx, jobs.LogQuery{Tenant: tenant, RunID: c.Run.ID}); return err },
+		func() error { _, _, err := s.Events(ctx, tenant, c.Run.ID, 0, 10); return err },
+		func() error { _, err := s.Fires(ctx, jobs.FireQuery{Tenant: tenant, JobID: j.ID}); return err },
+		func() error { _, err := s.Worker(ctx, h.id, tenant); return err },
+		func() error { _, err := s.Workers(ctx, jobs.WorkerQuery{Tenant: tenant}); return err },
+		func() error { _, _, err := s.HeldRuns(ctx, h.id); return err },
+		func() error { _, err := s.Beats(ctx); return err },
+		func() error { _, err := s.NextDue(ctx); return err },
+		func() error { _, err := s.Limits(ctx, tenant); return err },
+		func() error { _, err := s.User(ctx, tenant, u.ID); return err },
+	}
+	return errors.Join(together(6*len(reads), func(i int) error { return reads[i%len(reads)]() })...)
 }
 
 func raceTakeover(ctx context.Context, s jobs.Store) error {

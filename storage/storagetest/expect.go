@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"reflect"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -20,7 +21,8 @@ import (
 // sentence. It never leaves attempt.
 type giveUp struct{ err error }
 
-// attempt runs a part of a rule and turns giveUp into an error.
+// attempt runs a part of a rule and turns giveUp into an error. Any other panic is the rule's error too, with its stack: an answer that
+// has less than a rule looks at must not hide what the other rules find.
 func attempt(part func() error) (err error) {
 	defer func() {
 		switch r := recover().(type) {
@@ -28,7 +30,7 @@ func attempt(part func() error) (err error) {
 		case giveUp:
 			err = r.err
 		default:
-			panic(r)
+			err = fmt.Errorf("panic: %v\n%s", r, debug.Stack())
 		}
 	}()
 	return part()

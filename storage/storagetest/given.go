@@ -134,7 +134,7 @@ func givenWorker(ctx context.Context, s jobs.Store, host string) *hand {
 
 func (h *hand) row(host string) jobs.Worker {
 	return jobs.Worker{
-		ID: h.id, Hostname: host, PID: 4711, Version: "1.4.0", Status: jobs.WorkerActive, Concurrency: 8,
+		ID: h.id, Hostname: host, PID: 4711, Version: "1.4.0", Status: jobs.WorkerActive, Concurrency: 1000,
 		JobTypes: []string{"email", "report"}, ActionTypes: []string{"webhook"}, StartedAt: t0, HeartbeatAt: t0,
 	}
 }

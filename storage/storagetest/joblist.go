@@ -113,7 +113,6 @@ func listWords(ctx context.Context, s jobs.Store) error {
 		{[]string{"ДРУГ"}, []string{"c"}},
 		{[]string{"lager", "другое"}, nil},
 		{[]string{"lager für"}, nil}, // the end of the name and the beginning of the description
-		{[]string{"lager\nfür"}, nil},
 	} {
 		got := slugs(ctx, s, jobs.JobQuery{Words: c.words})
 		slices.Sort(got)

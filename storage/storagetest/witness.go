@@ -202,6 +202,10 @@ func (w *witness) Exchange(ctx context.Context, r jobs.ExchangeRequest) (*jobs.E
 		stopped[id] = true
 	}
 	w.mu.Unlock()
+	held := make([]hold, len(r.Outcomes)) // before the store can change what was passed in
+	for i, o := range r.Outcomes {
+		held[i] = hold{o.RunID, o.Fence}
+	}
 
 	result, err := w.Store.Exchange(ctx, r)
 	if err != nil {
@@ -213,15 +217,15 @@ func (w *witness) Exchange(ctx context.Context, r jobs.ExchangeRequest) (*jobs.E
 	for _, id := range result.Fenced {
 		fenced[id] = true
 	}
-	for _, o := range r.Outcomes {
-		if fenced[o.RunID] {
+	for _, h := range held {
+		if fenced[h.run] {
 			continue
 		}
-		if by := w.holder[hold{o.RunID, o.Fence}]; by != r.Worker {
-			w.fault("I1: a write to run %s under fence %d was accepted from %s, the run was given to %q", o.RunID, o.Fence, r.Worker, by)
+		if by := w.holder[h]; by != r.Worker {
+			w.fault("I1: a write to run %s under fence %d was accepted from %s, the run was given to %q", h.run, h.fence, r.Worker, by)
 		}
-		if o.Fence < newest[o.RunID] {
-			w.fault("I1: a write to run %s was accepted under fence %d after fence %d was handed out", o.RunID, o.Fence, newest[o.RunID])
+		if h.fence < newest[h.run] {
+			w.fault("I1: a write to run %s was accepted under fence %d after fence %d was handed out", h.run, h.fence, newest[h.run])
 		}
 	}
 	if len(result.Claimed) > max(r.Want, 0) {

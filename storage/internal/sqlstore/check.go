@@ -161,7 +161,7 @@ func (v *View) checkLimits(faults *[]error) error {
 		return err
 	}
 	var rows []runningRow
-	if err := v.all(&rows, sqlCountRunning); err != nil {
+	if err := v.all(&rows, sqlCountRunning, ""); err != nil {
 		return err
 	}
 	all := 0

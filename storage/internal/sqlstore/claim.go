@@ -24,7 +24,7 @@ const (
 	FROM   g`
 	// sqlCountRunning: index runs_held, as long as what runs.
 	sqlCountRunning = `
-	SELECT tenant, count(*) AS running
+	SELECT tenant, count(*) AS running, sum(CASE WHEN worker_id = ? THEN 1 ELSE 0 END) AS own
 	FROM   runs
 	WHERE  status = 'running'
 	GROUP  BY tenant`
@@ -105,11 +105,11 @@ func (c *Core) claim(t *Tx, r jobs.ExchangeRequest, result *jobs.ExchangeResult)
 			return nil
 		}
 	}
-	tenants, err := k.prepare(result.Limits.ClusterConcurrency)
+	tenants, want, err := k.prepare(result.Concurrency, result.Limits.ClusterConcurrency)
 	if err != nil || len(tenants) == 0 {
 		return err
 	}
-	if err := k.takeInTurn(tenants, max(r.Want, 0)); err != nil {
+	if err := k.takeInTurn(tenants, want); err != nil {
 		return err
 	}
 	return k.more(tenants)
@@ -143,37 +143,44 @@ func (k *claiming) nextDue() error {
 type runningRow struct {
 	Tenant  jobs.TenantID `db:"tenant"`
 	Running int           `db:"running"`
+	// Own are those of the worker that asks.
+	Own int `db:"own"`
 }
 
 // prepare finds what waits and what the limits leave. Tenants come in turn, beginning behind the one that was served last.
-func (k *claiming) prepare(cluster int) ([]*claimTenant, error) {
+func (k *claiming) prepare(concurrency, cluster int) (tenants []*claimTenant, want int, err error) {
 	var groups []claimGroup
 	if err := k.t.all(&groups, sqlListGroups); err != nil || len(groups) == 0 {
-		return nil, err
+		return nil, 0, err
 	}
 	var counts []runningRow
-	if err := k.t.all(&counts, sqlCountRunning); err != nil {
-		return nil, err
+	if err := k.t.all(&counts, sqlCountRunning, k.r.Worker); err != nil {
+		return nil, 0, err
 	}
 	running := map[jobs.TenantID]int{}
+	own := 0
 	k.cluster = cluster
 	for _, row := range counts {
 		running[row.Tenant] = row.Running
+		own += row.Own
 		k.cluster -= row.Running
 	}
-	var tenants []*claimTenant
 	for _, g := range groups {
 		if n := len(tenants); n == 0 || tenants[n-1].id != g.Tenant {
 			limit, err := k.t.tenantLimit(g.Tenant)
 			if err != nil {
-				return nil, err
+				return nil, 0, err
 			}
 			tenants = append(tenants, &claimTenant{id: g.Tenant, room: limit - running[g.Tenant]})
 		}
 		last := tenants[len(tenants)-1]
 		last.groups = append(last.groups, g.Urgency)
 	}
-	return k.core.inTurn(tenants), nil
+	want = max(k.r.Want, 0)
+	if concurrency > 0 {
+		want = max(min(want, concurrency-own), 0)
+	}
+	return k.core.inTurn(tenants), want, nil
 }
 
 // inTurn rotates tenants so that the one behind the last served comes first.

@@ -56,13 +56,18 @@ type Core struct {
 
 	sets driverSets
 
-	stmts sync.Mutex // guards the field below
-	reads map[string]*sqlx.Stmt
+	// readers has a place for each read transaction. The pool has one connection more, on which statements are prepared: a read that
+	// holds a connection and needs another one must not wait for reads that do the same.
+	readers chan struct{}
+	stmts   sync.Mutex // guards the field below
+	reads   map[string]*sqlx.Stmt
 }
 
-// New makes the core of a store. Poll is what the hub does about commits of other processes; see NewHub.
-func New(db Database, log *slog.Logger, hub *Hub) *Core {
-	return &Core{db: db, log: log, defs: newDefinitions(4096), hub: hub, reads: map[string]*sqlx.Stmt{}}
+// New makes the core of a store on which up to readers reads go on at once; the pool of db has one connection more.
+func New(db Database, log *slog.Logger, hub *Hub, readers int) *Core {
+	return &Core{
+		db: db, log: log, defs: newDefinitions(4096), hub: hub, readers: make(chan struct{}, readers), reads: map[string]*sqlx.Stmt{},
+	}
 }
 
 // Tx is one write transaction. It is used by one goroutine.
@@ -190,6 +195,12 @@ type View struct {
 func (c *Core) read(ctx context.Context, operation string, do func(*View) error) error {
 	if err := c.db.Ready(); err != nil {
 		return err
+	}
+	select {
+	case c.readers <- struct{}{}:
+		defer func() { <-c.readers }()
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 	tx, err := c.db.Reader().BeginTxx(ctx, nil)
 	if err != nil {

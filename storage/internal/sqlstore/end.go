@@ -8,20 +8,25 @@ import (
 )
 
 const (
-	// sqlMoveRun: lookup by primary key. The row of run_history never changes after it.
-	sqlMoveRun = `
+	// sqlInsertEnded: the row never changes after it.
+	sqlInsertEnded = `
 	INSERT INTO run_history (id, tenant, job_id, owner_id, revision, status, trigger_kind, triggered_by, worker_id, fence, urgency,
 	       not_before, fire_at, losses, attempt, cancel_requested, params, steps, warnings, error, seq, created_at, updated_at,
 	       started_at, ended_at)
-	SELECT id, tenant, job_id, owner_id, revision, ?, trigger_kind, triggered_by, worker_id, fence, urgency,
-	       not_before, fire_at, ?, attempt, cancel_requested, params, ?, ?, ?, ?, created_at, ?,
-	       started_at, ?
-	FROM   runs
-	WHERE  id = ? AND status = ?`
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULLIF(?, ''), ?, ?, ?, NULLIF(?, 0), ?, ?, ?, ?, NULLIF(?, ''), ?, ?, ?, ?, ?, ?, ?)`
+	// sqlDeleteLive: lookup by primary key; the status is the one that the run leaves (R1).
 	sqlDeleteLive = `
 	DELETE FROM runs
-	WHERE  id = ?`
+	WHERE  id = ? AND status = ?`
 )
+
+func (t *Tx) insertEnded(r *runRow) error {
+	t.news.run(r.ID)
+	_, err := t.exec(sqlInsertEnded, r.ID, r.Tenant, r.JobID, r.OwnerID, r.Revision, r.Status, r.Trigger, r.TriggeredBy, r.WorkerID, r.Fence,
+		r.Urgency, r.NotBefore, r.FireAt, r.Losses, r.Attempt, toInt(r.CancelRequested), r.Params, r.Steps, toInt(r.Warnings), r.Error, r.Seq,
+		r.CreatedAt, r.UpdatedAt, r.StartedAt, r.EndedAt)
+	return err
+}
 
 // end moves a run to its final state when its worker does not do so itself (that is Exchange): a cancel before the start, a
 // lost worker, a cancel of a run that was given back. The caller promotes blocked runs of the job afterwards.
@@ -33,21 +38,23 @@ func (c *Core) end(t *Tx, row *runRow, status jobs.RunStatus, steps []jobs.Step,
 	if err != nil {
 		return err
 	}
-	ms := toMillis(at)
-	n, err := t.exec(sqlMoveRun, status, row.Losses, text, toInt(row.Warnings), message, seq, ms, ms, row.ID, row.Status)
+	n, err := t.exec(sqlDeleteLive, row.ID, row.Status)
 	if err != nil {
 		return err
 	}
 	if n != 1 {
 		return fmt.Errorf("end run %s: it is not %s any more", row.ID, row.Status)
 	}
-	if _, err := t.exec(sqlDeleteLive, row.ID); err != nil {
+	ended := *row
+	ended.Status, ended.Steps, ended.Error, ended.Seq = status, text, message, seq
+	ended.EndedAt = toMillis(at)
+	ended.UpdatedAt = ended.EndedAt
+	if err := t.insertEnded(&ended); err != nil {
 		return err
 	}
 	if row.Status == jobs.RunQueued {
 		t.addQueued(row.Tenant, -1)
 	}
-	t.news.run(row.ID)
 	if c.limited.Swap(false) {
 		t.news.add(jobs.TopicQueue)
 	}

@@ -62,12 +62,12 @@ const sqlListCancelRequested = `
 	WHERE  worker_id = ? AND cancel_requested = 1 AND status = 'running'
 	ORDER  BY id`
 
-// outcome is an Outcome with its documents written, outside of the transaction. Steps are nil if they do not change.
+// outcome is an Outcome with its documents written, outside of the transaction. Steps are empty if they do not change.
 type outcome struct {
 	*jobs.Outcome
-	steps any
+	steps string
 	// held is what is stored instead of steps if a cancel was requested (I7).
-	held any
+	held string
 }
 
 func prepareOutcomes(in []jobs.Outcome) ([]outcome, error) {
@@ -123,24 +123,16 @@ const (
 	// sqlRecord: lookup by primary key; no row: the run was taken away (P5).
 	sqlRecord = `
 	UPDATE runs
-	SET    steps = CASE WHEN cancel_requested = 1 THEN COALESCE(?, steps) ELSE COALESCE(?, steps) END,
+	SET    steps = CASE WHEN cancel_requested = 1 THEN COALESCE(NULLIF(?, ''), steps) ELSE COALESCE(NULLIF(?, ''), steps) END,
 	       warnings = max(warnings, ?), seq = max(seq, ?), updated_at = ?
 	WHERE  id = ? AND worker_id = ? AND fence = ? AND status = 'running'`
-	// sqlEndHeld is sqlMoveRun of a worker: lookup by primary key; no row: the run was taken away (P5).
-	sqlEndHeld = `
-	INSERT INTO run_history (id, tenant, job_id, owner_id, revision, status, trigger_kind, triggered_by, worker_id, fence, urgency,
-	       not_before, fire_at, losses, attempt, cancel_requested, params, steps, warnings, error, seq, created_at, updated_at,
-	       started_at, ended_at)
-	SELECT id, tenant, job_id, owner_id, revision, ?, trigger_kind, triggered_by, worker_id, fence, urgency,
-	       not_before, fire_at, losses, attempt, cancel_requested, params, COALESCE(?, steps), max(warnings, ?), ?, max(seq, ?),
-	       created_at, ?, started_at, ?
-	FROM   runs
-	WHERE  id = ? AND worker_id = ? AND fence = ? AND status = 'running'`
-	// sqlDeleteEnded: lookups by primary key, once for all ends of the exchange.
-	sqlDeleteEnded = `
+	// sqlTakeHeld: lookup by primary key; no row: the run was taken away (P5). The row goes to run_history by sqlInsertEnded. An INSERT
+	// from a SELECT would do both in one statement, and make SQLite keep a journal of its own for each.
+	sqlTakeHeld = `
 	DELETE FROM runs
-	WHERE  id IN LIST(?)
-	RETURNING job_id`
+	WHERE  id = ? AND worker_id = ? AND fence = ? AND status = 'running'
+	RETURNING tenant, job_id, owner_id, revision, trigger_kind, triggered_by, urgency, not_before, COALESCE(fire_at, 0), losses, attempt,
+	       cancel_requested, params, COALESCE(steps, ''), warnings, seq, created_at, started_at`
 	// sqlGetHeld: lookup by primary key.
 	sqlGetHeld = `
 	SELECT ` + liveColumns + `
@@ -151,7 +143,6 @@ const (
 // record writes the outcomes. Those of runs that were taken away are dropped and named in the result.
 func (c *Core) record(t *Tx, r jobs.ExchangeRequest, outcomes []outcome, result *jobs.ExchangeResult) error {
 	now := toMillis(r.Now)
-	var ended []jobs.RunID
 	var freed []jobs.ID
 	for i := range outcomes {
 		o := &outcomes[i]
@@ -159,12 +150,7 @@ func (c *Core) record(t *Tx, r jobs.ExchangeRequest, outcomes []outcome, result 
 		var err error
 		switch {
 		case o.End != nil:
-			at := toMillis(o.End.At)
-			n, err = t.exec(sqlEndHeld, o.End.Status, o.steps, toInt(o.Warnings), o.End.Error, o.Seq, max(now, at), at,
-				o.RunID, r.Worker, o.Fence)
-			if n > 0 {
-				ended = append(ended, o.RunID)
-			}
+			n, err = t.endHeld(r, o, &freed)
 		case o.Requeue != nil:
 			n, err = c.giveBack(t, r, o, &freed)
 		default:
@@ -182,23 +168,34 @@ func (c *Core) record(t *Tx, r jobs.ExchangeRequest, outcomes []outcome, result 
 			return err
 		}
 	}
-	if len(ended) > 0 {
-		err := t.returning(sqlDeleteEnded, func(row scanner) error {
-			var job jobs.ID
-			if err := row.Scan(&job); err != nil {
-				return err
-			}
-			freed = append(freed, job)
-			return nil
-		}, texts(ended))
-		if err != nil {
-			return err
-		}
-		if c.limited.Swap(false) {
-			t.news.add(jobs.TopicQueue)
-		}
+	if len(freed) > 0 && c.limited.Swap(false) {
+		t.news.add(jobs.TopicQueue)
 	}
 	return t.promoteAll(freed)
+}
+
+// endHeld moves a run that its worker has ended to the history (T5); 0 if it was taken away.
+func (t *Tx) endHeld(r jobs.ExchangeRequest, o *outcome, freed *[]jobs.ID) (int, error) {
+	row := runRow{ID: o.RunID, WorkerID: r.Worker, Fence: o.Fence}
+	n := 0
+	err := t.returning(sqlTakeHeld, func(s scanner) error {
+		n++
+		return s.Scan(&row.Tenant, &row.JobID, &row.OwnerID, &row.Revision, &row.Trigger, &row.TriggeredBy, &row.Urgency, &row.NotBefore,
+			&row.FireAt, &row.Losses, &row.Attempt, &row.CancelRequested, &row.Params, &row.Steps, &row.Warnings, &row.Seq, &row.CreatedAt,
+			&row.StartedAt)
+	}, o.RunID, r.Worker, o.Fence)
+	if err != nil || n == 0 {
+		return 0, err
+	}
+	*freed = append(*freed, row.JobID)
+	row.Status, row.Error, row.EndedAt = o.End.Status, o.End.Error, toMillis(o.End.At)
+	row.UpdatedAt = max(toMillis(r.Now), row.EndedAt)
+	row.Warnings = row.Warnings || o.Warnings
+	row.Seq = max(row.Seq, o.Seq)
+	if o.Steps != nil {
+		row.Steps = o.steps
+	}
+	return 1, t.insertEnded(&row)
 }
 
 // sqlRequeue: lookup by primary key. The run keeps its exclusive key: the job stays locked.

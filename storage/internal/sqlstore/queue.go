@@ -127,6 +127,28 @@ func (t *Tx) live(job *jobRow) ([]jobs.LiveRun, error) {
 	return live, err
 }
 
+// sqlGetBlocked: index runs_blocked.
+const sqlGetBlocked = `
+	SELECT 1
+	FROM   runs
+	WHERE  job_id = ? AND blocked = 1
+	LIMIT  1`
+
+// beside gives the live runs that the decision about n new runs needs. With overlap "allow" that is none: room, how many of the
+// new runs need not wait, is all there is to decide (Policies.Admissible), and if runs wait already there is none.
+func (t *Tx) beside(job *jobRow, n int) (live []jobs.LiveRun, room int, err error) {
+	if job.Overlap != jobs.OverlapAllow {
+		live, err = t.live(job)
+		return live, n, err
+	}
+	var one, open int
+	if full, err := t.get(&one, sqlGetBlocked, job.ID); err != nil || full {
+		return nil, 0, err
+	}
+	_, err = t.get(&open, sqlCountOpen, job.ID, job.MaxConcurrent)
+	return nil, job.policies().Admissible(open), err
+}
+
 // sqlCountOpen: index runs_open.
 const sqlCountOpen = `
 	SELECT count(*)

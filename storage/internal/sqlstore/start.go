@@ -82,7 +82,7 @@ func (c *Core) startAll(t *Tx, now time.Time, job *jobRow, s jobs.Start) ([]jobs
 	if err != nil {
 		return nil, err
 	}
-	live, err := t.live(job)
+	live, room, err := t.beside(job, len(s.Params))
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +102,7 @@ func (c *Core) startAll(t *Tx, now time.Time, job *jobRow, s jobs.Start) ([]jobs
 		}
 		live = without(live, gone)
 		run := newRun(job, d, now)
-		run.Trigger, run.TriggeredBy, run.Blocked, run.Params = s.Trigger, s.TriggeredBy, decision.Blocked, params
+		run.Trigger, run.TriggeredBy, run.Blocked, run.Params = s.Trigger, s.TriggeredBy, decision.Blocked || i >= room, params
 		if len(params) == 0 {
 			run.Params = json.RawMessage("{}")
 		}
@@ -113,7 +113,9 @@ func (c *Core) startAll(t *Tx, now time.Time, job *jobRow, s jobs.Start) ([]jobs
 			return nil, err
 		}
 		runs[i] = run
-		live = append(live, jobs.LiveRun{ID: run.ID, Status: run.Status, Trigger: run.Trigger, Blocked: run.Blocked})
+		if job.Overlap != jobs.OverlapAllow {
+			live = append(live, jobs.LiveRun{ID: run.ID, Status: run.Status, Trigger: run.Trigger, Blocked: run.Blocked})
+		}
 		replaced = append(replaced, gone...)
 	}
 	return runs, c.refresh(t, runs, replaced)
