@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/carillon-go/carillon/jobs"
 )
@@ -142,8 +143,10 @@ func (a *API) logFailure(r *http.Request, requestID string, status int, err erro
 	}
 }
 
+// capital makes a reason a sentence. Names of permissions ("job:run") stay as they are.
 func capital(s string) string {
-	if s == "" || s[0] < 'a' || s[0] > 'z' {
+	word, _, _ := strings.Cut(s, " ")
+	if s == "" || s[0] < 'a' || s[0] > 'z' || strings.Contains(word, ":") {
 		return s
 	}
 	return string(s[0]-'a'+'A') + s[1:]

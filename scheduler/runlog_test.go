@@ -100,7 +100,10 @@ func TestScheduler_logLimits(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			inMemory(t, func(w *world) {
-				w.work(func(_ context.Context, task *jobs.Task) (jobs.Output, error) { c.write(task.Log); return jobs.Output{}, nil })
+				w.work(func(_ context.Context, task *jobs.Task) (jobs.Output, error) {
+					c.write(task.Log)
+					return jobs.Output{}, nil
+				})
 				e := w.engine(w.store, scheduler.Options{})
 				defer e.stop()
 				id := w.queue(w.job(nil))

@@ -4,6 +4,7 @@ import (
 	"context"
 	_ "embed"
 	"encoding/json"
+	"strings"
 
 	"github.com/carillon-go/carillon/drivers/internal/settings"
 	"github.com/carillon-go/carillon/drivers/mail"
@@ -92,10 +93,26 @@ func (d *Action) Preview(_ context.Context, task *jobs.Task) (any, error) {
 		return nil, invalid(err)
 	}
 	return Preview{
-		From: m.From,
-		To:   append([]string{}, m.To...), Cc: append([]string{}, m.Cc...), Bcc: append([]string{}, m.Bcc...), // never null
-		ReplyTo: m.ReplyTo, Subject: m.Subject, Text: orNull(m.Text), HTML: orNull(m.HTML),
+		From: plain(m.From), To: plainAll(m.To), Cc: plainAll(m.Cc), Bcc: plainAll(m.Bcc), ReplyTo: plainAll(m.ReplyTo),
+		Subject: m.Subject, Text: orNull(m.Text), HTML: orNull(m.HTML),
 	}, nil
+}
+
+// plain writes an address without a display name as contract 6.8 does: without angle brackets.
+func plain(address string) string {
+	if inner, ok := strings.CutPrefix(address, "<"); ok {
+		return strings.TrimSuffix(inner, ">")
+	}
+	return address
+}
+
+// plainAll is never null.
+func plainAll(addresses []string) []string {
+	list := make([]string, len(addresses))
+	for i, address := range addresses {
+		list[i] = plain(address)
+	}
+	return list
 }
 
 func orNull(s string) *string {

@@ -192,8 +192,11 @@ func TestWithoutServer(t *testing.T) {
 	if _, err := job.Run(t.Context(), newTask(`{}`)); err != nil {
 		t.Errorf("Run without recipients = %v", err)
 	}
-	server := mailtest.Start(t, mailtest.Options{})
-	if err := email.NewAction(newSender(t, server)).Available(); err != nil {
+	sender, err := mail.New(mail.Settings{Host: "localhost", From: "jobs@example.com"}) // New does not connect
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := email.NewAction(sender).Available(); err != nil {
 		t.Errorf("Available with a server = %v", err)
 	}
 }
@@ -202,7 +205,7 @@ func TestAction_Preview(t *testing.T) {
 	t.Parallel()
 	server := mailtest.Start(t, mailtest.Options{})
 	d := email.NewAction(newSender(t, server))
-	preview, err := d.Preview(t.Context(), newTask(`{"to":["ann@example.com"],"subject":"Shortages","text":"See."}`))
+	preview, err := d.Preview(t.Context(), newTask(`{"to":["ann@example.com"],"cc":["Bob <bob@example.com>"],"subject":"Shortages","text":"See."}`))
 	if err != nil {
 		t.Fatalf("Preview: %v", err)
 	}
@@ -210,14 +213,17 @@ func TestAction_Preview(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `{"from":"` + mailtest.From + `","to":["ann@example.com"],"cc":[],"bcc":[],"subject":"Shortages","text":"See.","html":null}`
+	want := `{"from":"` + mailtest.From + `","to":["ann@example.com"],"cc":["\"Bob\" \u003cbob@example.com\u003e"],"bcc":[],"subject":"Shortages","text":"See.","html":null}`
 	if string(text) != want {
 		t.Errorf("Preview = %s, want %s", text, want)
 	}
 	if _, err := d.Preview(t.Context(), newTask(`{"to":["nobody"],"subject":"s","text":"t"}`)); !errors.Is(err, jobs.ErrInvalid) {
 		t.Errorf("Preview of a bad address = %v", err)
 	}
-	if n := len(server.Messages()); n != 0 {
-		t.Errorf("previews sent %d mails", n)
+	if _, err := d.Run(t.Context(), newTask(`{"to":["ann@example.com"],"subject":"s","text":"t"}`)); err != nil {
+		t.Errorf("Run: %v", err)
+	}
+	if n := len(server.Messages()); n != 1 {
+		t.Errorf("%d mails arrived from previews and one run", n)
 	}
 }

@@ -13,8 +13,8 @@
 // invariants I1 to I8 of the reliability rules are checked on what was seen and on what is stored, as far as they can be seen from outside. A
 // store that offers Check(ctx) error is asked for its own invariants too.
 //
-// The kit never asks which store it tests. What a store can do beyond jobs.Store it declares by a second interface; see Reopener. Without
-// it the rules that need it are skipped with the reason.
+// The kit never asks which store it tests. What a store can do beyond jobs.Store it declares by a second interface, Reopener or
+// Companion; without it the rules that need it are skipped with the reason.
 //
 // With -short the rules that need more than ten thousand rows are left out.
 package storagetest

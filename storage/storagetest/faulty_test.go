@@ -336,10 +336,10 @@ func runFaults() []fault {
 				return r, err
 			}
 		}},
-		{"a recorded result changes", "an outcome without steps leaves them as they are", "I4", func(f *faulty) {
+		{"a recorded result changes", "a run that was put back keeps its recorded steps and goes on behind them", "I4", func(f *faulty) {
 			f.run = func(ctx context.Context, tenant jobs.TenantID, id jobs.RunID) (*jobs.Run, error) {
 				r, err := f.Store.Run(ctx, tenant, id)
-				if err == nil && r.Seq >= 7 {
+				if err == nil && r.Steps[0].State.Done() {
 					r.Steps[0].Message = "changed"
 				}
 				return r, err
@@ -405,5 +405,23 @@ func TestRun_sentences(t *testing.T) {
 	}
 	if len(seen) < 200 {
 		t.Errorf("the kit has %d rules, some subject is missing", len(seen))
+	}
+}
+
+// TestRun_faultyBeside has a second store that is not on the same data.
+func TestRun_faultyBeside(t *testing.T) {
+	for _, r := range besideRules() {
+		w, other := newWitness(sound(t)), sound(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		if strings.Contains(r.sentence, "wakes") {
+			cancel() // or the rule would wait for its signal
+		}
+		if err := attempt(func() error { return r.check(ctx, w, other) }); err == nil {
+			t.Errorf("a store on other data keeps %q", r.sentence)
+		}
+		cancel()
+		if err := errors.Join(w.Store.Close(), other.Close()); err != nil {
+			t.Errorf("close: %v", err)
+		}
 	}
 }

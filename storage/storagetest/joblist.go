@@ -24,7 +24,7 @@ func jobListRules() []rule {
 		{"jobs are sorted by text without regard to case", listSortText},
 		{"missing values are last in ascending order and first in descending order", listSortMissing},
 		{"jobs are sorted by several keys, one after another", listSortKeys},
-		{"every sort field works in both directions", listSortFields},
+		{"jobs are sorted by every sort field in both directions", listSortFields},
 		{"an unknown sort field is an error", listSortUnknown},
 	}
 }

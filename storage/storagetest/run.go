@@ -85,6 +85,7 @@ func Run(t *testing.T, open func(t testing.TB) jobs.Store) {
 	}
 	t.Run("size", func(t *testing.T) { runSizes(t, open) })
 	t.Run("restart", func(t *testing.T) { runRestarts(t, open) })
+	t.Run("beside", func(t *testing.T) { runBeside(t, open) })
 }
 
 func runSizes(t *testing.T, open func(t testing.TB) jobs.Store) {

@@ -33,6 +33,11 @@ func (s *onFile) Reopen(t testing.TB) jobs.Store {
 	return open(t, s.path)
 }
 
+func (s *onFile) Beside(t testing.TB) jobs.Store {
+	t.Helper()
+	return open(t, s.path)
+}
+
 func openEmpty(t testing.TB) jobs.Store { return open(t, filepath.Join(t.TempDir(), "jobs.db")) }
 
 func TestRun(t *testing.T) { storagetest.Run(t, openEmpty) }

@@ -112,6 +112,9 @@ func (c *Core) claim(t *Tx, r jobs.ExchangeRequest, result *jobs.ExchangeResult)
 	if err := k.takeInTurn(tenants, want); err != nil {
 		return err
 	}
+	if r.Want > want && len(result.Claimed) == want {
+		return nil // its own concurrency holds the worker back, so there is no more for it until one of its runs ends
+	}
 	return k.more(tenants)
 }
 

@@ -17,7 +17,7 @@ const sqlBeat = `
 	RETURNING status, concurrency`
 
 // Exchange is jobs.WorkerStore: the one pipe through which a worker records and claims. One transaction does, in this order:
-// the beat, the outcomes (T4, T5, sqlMoveRun, sqlRecord), the runs that may start now because others ended, the claim (T3,
+// the beat, the outcomes (T4, T5, sqlInsertEnded, sqlRecord), the runs that may start now because others ended, the claim (T3,
 // sqlClaim). If the process dies before the commit nothing of it has happened, and the worker's runs are found by take-over.
 func (c *Core) Exchange(ctx context.Context, r jobs.ExchangeRequest) (*jobs.ExchangeResult, error) {
 	outcomes, err := prepareOutcomes(r.Outcomes)
@@ -126,13 +126,16 @@ const (
 	SET    steps = CASE WHEN cancel_requested = 1 THEN COALESCE(NULLIF(?, ''), steps) ELSE COALESCE(NULLIF(?, ''), steps) END,
 	       warnings = max(warnings, ?), seq = max(seq, ?), updated_at = ?
 	WHERE  id = ? AND worker_id = ? AND fence = ? AND status = 'running'`
-	// sqlTakeHeld: lookup by primary key; no row: the run was taken away (P5). The row goes to run_history by sqlInsertEnded. An INSERT
-	// from a SELECT would do both in one statement, and make SQLite keep a journal of its own for each.
-	sqlTakeHeld = `
+	// sqlListEnding: lookups by primary key, once for all ends of the exchange; no row: the run was taken away (P5).
+	sqlListEnding = `
+	SELECT ` + liveColumns + `
+	FROM   runs
+	WHERE  id IN LIST(?) AND worker_id = ? AND status = 'running'`
+	// sqlDeleteEnded: lookups by primary key, once for all ends of the exchange. The rows have gone to run_history by then
+	// (sqlInsertEnded). An INSERT from a SELECT would do both at once, but make SQLite keep a journal for each run.
+	sqlDeleteEnded = `
 	DELETE FROM runs
-	WHERE  id = ? AND worker_id = ? AND fence = ? AND status = 'running'
-	RETURNING tenant, job_id, owner_id, revision, trigger_kind, triggered_by, urgency, not_before, COALESCE(fire_at, 0), losses, attempt,
-	       cancel_requested, params, COALESCE(steps, ''), warnings, seq, created_at, started_at`
+	WHERE  id IN LIST(?) AND worker_id = ? AND status = 'running'`
 	// sqlGetHeld: lookup by primary key.
 	sqlGetHeld = `
 	SELECT ` + liveColumns + `
@@ -143,6 +146,11 @@ const (
 // record writes the outcomes. Those of runs that were taken away are dropped and named in the result.
 func (c *Core) record(t *Tx, r jobs.ExchangeRequest, outcomes []outcome, result *jobs.ExchangeResult) error {
 	now := toMillis(r.Now)
+	held, err := t.ending(r.Worker, outcomes)
+	if err != nil {
+		return err
+	}
+	var ended []jobs.RunID
 	var freed []jobs.ID
 	for i := range outcomes {
 		o := &outcomes[i]
@@ -150,7 +158,12 @@ func (c *Core) record(t *Tx, r jobs.ExchangeRequest, outcomes []outcome, result 
 		var err error
 		switch {
 		case o.End != nil:
-			n, err = t.endHeld(r, o, &freed)
+			row, ok := held[o.RunID]
+			if !ok {
+				break
+			}
+			n, err = 1, t.endHeld(r.Now, o, row)
+			ended, freed = append(ended, o.RunID), append(freed, row.JobID)
 		case o.Requeue != nil:
 			n, err = c.giveBack(t, r, o, &freed)
 		default:
@@ -168,34 +181,65 @@ func (c *Core) record(t *Tx, r jobs.ExchangeRequest, outcomes []outcome, result 
 			return err
 		}
 	}
+	if len(ended) > 0 {
+		n, err := t.exec(sqlDeleteEnded, texts(ended), r.Worker)
+		if err != nil {
+			return err
+		}
+		if n != len(ended) {
+			return fmt.Errorf("%d runs have ended and %d were live", len(ended), n)
+		}
+	}
 	if len(freed) > 0 && c.limited.Swap(false) {
 		t.news.add(jobs.TopicQueue)
 	}
 	return t.promoteAll(freed)
 }
 
-// endHeld moves a run that its worker has ended to the history (T5); 0 if it was taken away.
-func (t *Tx) endHeld(r jobs.ExchangeRequest, o *outcome, freed *[]jobs.ID) (int, error) {
-	row := runRow{ID: o.RunID, WorkerID: r.Worker, Fence: o.Fence}
-	n := 0
-	err := t.returning(sqlTakeHeld, func(s scanner) error {
-		n++
-		return s.Scan(&row.Tenant, &row.JobID, &row.OwnerID, &row.Revision, &row.Trigger, &row.TriggeredBy, &row.Urgency, &row.NotBefore,
-			&row.FireAt, &row.Losses, &row.Attempt, &row.CancelRequested, &row.Params, &row.Steps, &row.Warnings, &row.Seq, &row.CreatedAt,
-			&row.StartedAt)
-	}, o.RunID, r.Worker, o.Fence)
-	if err != nil || n == 0 {
-		return 0, err
+// ending are the rows of the runs that the outcomes end, as far as the worker still holds them under that fence.
+func (t *Tx) ending(worker jobs.WorkerID, outcomes []outcome) (map[jobs.RunID]*runRow, error) {
+	var ids []jobs.RunID
+	fences := map[jobs.RunID]int64{}
+	for i := range outcomes {
+		if o := &outcomes[i]; o.End != nil {
+			ids = append(ids, o.RunID)
+			fences[o.RunID] = o.Fence
+		}
 	}
-	*freed = append(*freed, row.JobID)
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	rows := make([]runRow, 0, len(ids))
+	err := t.each(sqlListEnding, func(s scanner) error {
+		rows = append(rows, runRow{})
+		return rows[len(rows)-1].scan(s)
+	}, texts(ids), worker)
+	held := make(map[jobs.RunID]*runRow, len(rows))
+	for i := range rows {
+		if r := &rows[i]; r.Fence == fences[r.ID] {
+			held[r.ID] = r
+		}
+	}
+	return held, err
+}
+
+// scan reads the columns of liveColumns in their order; it is for the two places where a row costs.
+func (r *runRow) scan(s scanner) error {
+	return s.Scan(&r.ID, &r.Tenant, &r.JobID, &r.OwnerID, &r.Revision, &r.Status, &r.Trigger, &r.TriggeredBy, &r.WorkerID, &r.Fence,
+		&r.Urgency, &r.NotBefore, &r.FireAt, &r.Blocked, &r.Losses, &r.Attempt, &r.Resumed, &r.CancelRequested, &r.Params, &r.Steps,
+		&r.Warnings, &r.Error, &r.Seq, &r.CreatedAt, &r.UpdatedAt, &r.StartedAt, &r.EndedAt)
+}
+
+// endHeld writes the history of a run that its worker has ended (T5).
+func (t *Tx) endHeld(now time.Time, o *outcome, row *runRow) error {
 	row.Status, row.Error, row.EndedAt = o.End.Status, o.End.Error, toMillis(o.End.At)
-	row.UpdatedAt = max(toMillis(r.Now), row.EndedAt)
+	row.UpdatedAt = max(toMillis(now), row.EndedAt)
 	row.Warnings = row.Warnings || o.Warnings
 	row.Seq = max(row.Seq, o.Seq)
 	if o.Steps != nil {
 		row.Steps = o.steps
 	}
-	return 1, t.insertEnded(&row)
+	return t.insertEnded(row)
 }
 
 // sqlRequeue: lookup by primary key. The run keeps its exclusive key: the job stays locked.
