@@ -193,7 +193,7 @@ func (a *API) previewAction(w http.ResponseWriter, r *request) error {
 	}
 	params, data := b.object("params"), b.object("data")
 	b.boolean("attachments")
-	if data.Set && !data.Null {
+	if b.has("data") {
 		if err := r.client.Can(r.Context(), ref, jobs.PermissionEdit); err != nil {
 			return err
 		}

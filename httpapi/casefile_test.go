@@ -57,6 +57,7 @@ func readCases(t *testing.T, file string) caseFile {
 			if strings.TrimSpace(line) != "" {
 				fail(n, "text before the first case")
 			}
+		case part == 0 && strings.TrimSpace(line) == "":
 		case part == 0 && strings.HasPrefix(line, "! "):
 			c.command = line[2:]
 		case part == 0:

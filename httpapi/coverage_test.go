@@ -55,7 +55,7 @@ var wanted = map[string][]int{
 	"GET /job-action-drivers":               {200, 400, 401},
 	"GET /job-action-drivers/:driverId":     {200, 400, 401, 404},
 	"GET /job-attachment-drivers":           {200, 400, 401},
-	"GET /job-attachment-drivers/:driverId": {400, 401, 404},
+	"GET /job-attachment-drivers/:driverId": {401, 404},
 }
 
 // seenStatuses notes which statuses each route has given.

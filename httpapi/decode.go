@@ -228,6 +228,12 @@ func (b *body) field(name string) (raw json.RawMessage, set, null bool) {
 	return raw, set, set && string(raw) == "null" // raw messages come without the white space around them
 }
 
+// has reports whether a field was sent, whatever its value.
+func (b *body) has(name string) bool {
+	_, set := b.fields[name]
+	return set
+}
+
 // typed reads a field of a Go type; kind names it to people.
 func typed[T any](b *body, name, kind string) jobs.Field[T] {
 	raw, set, null := b.field(name)

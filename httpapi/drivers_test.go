@@ -60,7 +60,7 @@ func (g *gate) hold(ctx context.Context) error {
 
 func schema(text string) json.RawMessage { return json.RawMessage(text) }
 
-// testDrivers are: ok, fail, warn, block, chatty, secret and params for jobs, noted, plain, broken and gone for actions.
+// testDrivers are: ok, fail, warn, block, chatty, flood, secret and params for jobs, noted, plain, broken and gone for actions.
 func testDrivers(g *gate) []jobs.Driver {
 	open := schema(`{"type": "object", "properties": {
 		"note": {"type": "string", "maxLength": 200}, "to": {"type": "array", "items": {"type": "string"}},
@@ -112,6 +112,12 @@ func testDrivers(g *gate) []jobs.Driver {
 			task.Log.Info("a line about Shortages")
 			task.Log.Error("the last line")
 			return jobs.Output{Data: map[string]any{"lines": 14}}, nil
+		}),
+		job("flood", "Floods", func(_ context.Context, task *jobs.Task) (jobs.Output, error) {
+			for i := range 1300 {
+				task.Log.Debug(fmt.Sprintf("line %d", i))
+			}
+			return jobs.Output{}, nil
 		}),
 		job("secret", "Leaks", func(_ context.Context, task *jobs.Task) (jobs.Output, error) {
 			var in struct{ Password string }

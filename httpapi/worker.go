@@ -126,17 +126,22 @@ func (a *API) updateWorker(w http.ResponseWriter, r *request) error {
 	id := jobs.WorkerID(r.params.ByName("workerId"))
 	patch, err := readWorkerPatch(r)
 	if err != nil {
-		// An unknown worker comes before a bad body. The patch that changes nothing asks for it: only managers who are superusers can read one.
-		if _, missing := r.client.SteerWorker(r.Context(), id, jobs.WorkerPatch{}); errors.Is(missing, jobs.ErrNotFound) {
-			return missing
-		}
-		return err
+		return r.belowWorker(id, err)
 	}
 	x, err := r.client.SteerWorker(r.Context(), id, patch)
 	if err != nil {
 		return err
 	}
 	return a.writeWorker(w, r, x)
+}
+
+// belowWorker gives what is wrong with the input, or that the worker does not exist, which comes first. The patch that changes nothing asks
+// for that: only superusers can read a worker, and a manager need not be one.
+func (r *request) belowWorker(id jobs.WorkerID, err error) error {
+	if _, missing := r.client.SteerWorker(r.Context(), id, jobs.WorkerPatch{}); errors.Is(missing, jobs.ErrNotFound) {
+		return missing
+	}
+	return err
 }
 
 func readWorkerPatch(r *request) (jobs.WorkerPatch, error) {
@@ -158,13 +163,14 @@ func (a *API) deleteWorker(w http.ResponseWriter, r *request) error {
 	if !r.client.Principal().Rights.ManageCluster {
 		return jobs.Forbidden("cluster:manage is not allowed")
 	}
+	id := jobs.WorkerID(r.params.ByName("workerId"))
 	if err := noQuery(r.Request); err != nil {
-		return err
+		return r.belowWorker(id, err)
 	}
 	if err := r.expectNothing(); err != nil {
-		return err
+		return r.belowWorker(id, err)
 	}
-	if err := r.client.DeleteWorker(r.Context(), jobs.WorkerID(r.params.ByName("workerId"))); err != nil {
+	if err := r.client.DeleteWorker(r.Context(), id); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)
@@ -213,7 +219,7 @@ func (a *API) updateLimits(w http.ResponseWriter, r *request) error {
 		HeartbeatSeconds: b.integer("heartbeatSeconds"), TimeoutSeconds: b.integer("timeoutSeconds"),
 	}
 	b.ignore("_links")
-	cluster := patch.ClusterConcurrency.Set || patch.HeartbeatSeconds.Set || patch.TimeoutSeconds.Set
+	cluster := b.has("clusterConcurrency") || b.has("heartbeatSeconds") || b.has("timeoutSeconds")
 	if cluster && !r.client.Principal().Rights.ManageCluster {
 		return jobs.Forbidden("cluster:manage is not allowed")
 	}

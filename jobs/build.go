@@ -13,7 +13,7 @@ import (
 // build fills a new job from its spec and reports every fault of it.
 func (c *Client) build(ctx context.Context, j *Job, spec JobSpec, at time.Time) error {
 	var f Faults
-	j.Name = checkName(&f, "name", spec.Name)
+	j.Name = checkName(&f, spec.Name)
 	j.Description = checkText(&f, "description", spec.Description, MaxDescriptionLength)
 	if spec.Slug != "" {
 		checkSlug(&f, spec.Slug)
@@ -105,7 +105,7 @@ func (c *Client) buildAction(ctx context.Context, j *Job, id ActionID, spec Acti
 		ID: id, Type: spec.Type, Disabled: spec.Disabled, OnError: spec.OnError, Step: DefaultStepPolicy(),
 		CreatedAt: at, UpdatedAt: at,
 	}
-	a.Name = checkName(&f, "name", spec.Name)
+	a.Name = checkName(&f, spec.Name)
 	if a.OnError == "" {
 		a.OnError = OnErrorStop
 	}
@@ -150,7 +150,7 @@ func (c *Client) patchAction(ctx context.Context, j *Job, i int, p ActionPatch) 
 		f.Add("type", "cannot be changed; it is %q", a.Type)
 	}
 	if name := required(&f, "name", p.Name, a.Name); p.Name.Set && !p.Name.Null {
-		a.Name = checkName(&f, "name", name)
+		a.Name = checkName(&f, name)
 	}
 	index := required(&f, "index", p.Index, i)
 	checkRange(&f, "index", index, 0, len(j.Actions)-1)
@@ -174,9 +174,9 @@ func (c *Client) patchAction(ctx context.Context, j *Job, i int, p ActionPatch) 
 	if err := checkAction(&f, &a, condition); err != nil {
 		return Action{}, 0, err
 	}
-	if p.Data.Set {
+	if data := required(&f, "data", p.Data, nil); data != nil {
 		change := settingsChange{
-			kind: DriverAction, driver: a.Type, ref: j.secretRef(actionField(a.ID)), data: p.Data.Value,
+			kind: DriverAction, driver: a.Type, ref: j.secretRef(actionField(a.ID)), data: data,
 			patch: true, old: a.Data, secrets: a.Secrets,
 		}
 		settings, err := c.service.change(ctx, change)
@@ -201,7 +201,7 @@ func (c *Client) applyPatch(ctx context.Context, j *Job, p JobPatch, at time.Tim
 		f.Add("ownerId", "cannot be changed here; the route owner hands a job over")
 	}
 	if name := required(&f, "name", p.Name, j.Name); p.Name.Set && !p.Name.Null {
-		j.Name = checkName(&f, "name", name)
+		j.Name = checkName(&f, name)
 	}
 	j.Description = checkText(&f, "description", optional(p.Description, j.Description), MaxDescriptionLength)
 	if slug := required(&f, "slug", p.Slug, j.Slug); p.Slug.Set && !p.Slug.Null && !j.IsDraft() {
@@ -217,9 +217,9 @@ func (c *Client) applyPatch(ctx context.Context, j *Job, p JobPatch, at time.Tim
 	if err != nil {
 		return err
 	}
-	if p.Data.Set {
+	if data := required(&f, "data", p.Data, nil); data != nil {
 		change := settingsChange{
-			kind: DriverJob, driver: j.Type, ref: j.secretRef("data"), data: p.Data.Value, patch: true, old: j.Data, secrets: j.Secrets,
+			kind: DriverJob, driver: j.Type, ref: j.secretRef("data"), data: data, patch: true, old: j.Data, secrets: j.Secrets,
 		}
 		settings, err := c.service.change(ctx, change)
 		if err := f.Merge("", err); err != nil {
@@ -348,7 +348,8 @@ func (j *Job) secretRef(field string) SecretRef {
 	return SecretRef{Tenant: j.Tenant, Job: j.ID, Field: field}
 }
 
-func checkName(f *Faults, path, name string) string {
+func checkName(f *Faults, name string) string {
+	const path = "name"
 	name = strings.TrimSpace(name)
 	if name == "" {
 		f.Add(path, "is required")

@@ -62,7 +62,9 @@ func (c *Client) UpdateAction(ctx context.Context, ref JobRef, id ActionID, patc
 			return err
 		}
 		j.Actions = slices.Insert(slices.Delete(j.Actions, i, i+1), index, a)
-		if err := checkConditions(j.Actions, func(k int) string { return ifIndex(k == index, "runConditions", "index") }); err != nil {
+		// Only a condition that this patch brings can be wrong by itself; one that is stored became wrong by the move.
+		brings := patch.RunConditions.Set
+		if err := checkConditions(j.Actions, func(k int) string { return ifIndex(brings && k == index, "runConditions", "index") }); err != nil {
 			return err
 		}
 		if !expect.UpdatedAt.IsZero() && !expect.UpdatedAt.Equal(old.UpdatedAt) {

@@ -44,6 +44,8 @@ func DecideStart(p Policies, live []LiveRun) StartDecision {
 	case OverlapQueue, OverlapCancel:
 		for _, r := range live {
 			switch {
+			case p.Misfire == MisfireAll && r.Trigger == TriggerCatchup && r.Status == RunQueued:
+				// The misfire policy promises a run for each missed fire; the new one waits behind them.
 			case r.Blocked:
 				d.Replace = append(d.Replace, r.ID)
 			case p.Overlap == OverlapCancel && r.Status == RunQueued:

@@ -59,7 +59,9 @@ func liveAfter(live []jobs.LiveRun, plan jobs.FirePlan) []jobs.LiveRun {
 	return left
 }
 
-func runOf(f jobs.PlannedFire) jobs.RunID { return jobs.RunID("run of " + f.Fire.At.Format(time.RFC3339)) }
+func runOf(f jobs.PlannedFire) jobs.RunID {
+	return jobs.RunID("run of " + f.Fire.At.Format(time.RFC3339))
+}
 
 // moments expands the lines of a ledger to the fires that they stand for.
 func moments(t *testing.T, s jobs.Schedule, fires []jobs.PlannedFire) map[time.Time]jobs.FireOutcome {
@@ -154,6 +156,9 @@ func TestDecideFires(t *testing.T) {
 			"missed missed missed missed ran+schedule"},
 		{"misfire all starts one for each, which wait for each other", func(d *jobs.DueJob) { d.Policies.Misfire = jobs.MisfireAll }, at(4),
 			"ran+catchup ran+catchup+blocked ran+catchup+blocked skipped"},
+		{"misfire all keeps its runs when overlap queue would let the newest win", func(d *jobs.DueJob) {
+			d.Policies.Misfire, d.Policies.Overlap = jobs.MisfireAll, jobs.OverlapQueue
+		}, at(4), "ran+catchup ran+catchup+blocked ran+catchup+blocked ran+schedule+blocked"},
 		{"older than the window is never caught up", func(d *jobs.DueJob) { d.Policies.MisfireWindow = 90 * time.Second }, at(5),
 			"ran+catchup missed missed missed skipped"},
 		{"after the end of the schedule nothing is caught up", func(d *jobs.DueJob) { d.Schedule.EndOn = at(3) }, at(9), "missed missed missed"},

@@ -3,6 +3,8 @@ package jobs
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"runtime/debug"
 	"time"
 )
 
@@ -110,7 +112,7 @@ func (c *Client) preview(
 		out.Error = redact.String(err.Error())
 		return out, nil
 	}
-	output, err := p.Preview(ctx, &Task{
+	output, err := safePreview(ctx, p, &Task{
 		Tenant: j.Tenant, JobID: j.ID, JobName: j.Name, RunID: RunID(NewUUID()), ActionID: a.ID, OwnerID: j.OwnerID,
 		Trigger: TriggerManual, Data: data, Params: params, Attempt: 1, RunStatus: RunSuccess, StartedAt: at, Location: j.Schedule.Location(),
 		Log: c.service.options.Logger, Progress: func(float64, string) {},
@@ -129,6 +131,17 @@ func (c *Client) preview(
 	}
 	out.Output = redact.Value(value)
 	return out, nil
+}
+
+// safePreview makes a panic of the driver its error, as the engine does for a step.
+func safePreview(ctx context.Context, p Previewer, task *Task) (output any, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			task.Log.ErrorContext(ctx, "driver panicked in a preview", "job_id", task.JobID, "stack", string(debug.Stack()))
+			output, err = nil, fmt.Errorf("the driver panicked: %v", v)
+		}
+	}()
+	return p.Preview(ctx, task)
 }
 
 // previewSettings replaces placeholders first and fills in secrets then: a secret is never read as a placeholder (R47).

@@ -254,3 +254,11 @@ func BenchmarkRedactor_String(b *testing.B) {
 		r.String(text)
 	}
 }
+
+func TestRedactor_Value_hides_numbers_that_cannot_be_written(t *testing.T) {
+	t.Parallel()
+	got := jobs.NewRedactor().Value(json.RawMessage(`{"a":1e999999999999999999999,"b":1}`))
+	if want := `{"a":"***","b":1}`; fmt.Sprintf("%s", got) != want {
+		t.Errorf("Value is %s, want %s", got, want)
+	}
+}

@@ -39,8 +39,8 @@ func (r *Redactor) Value(v any) any {
 		return v
 	}
 	plain, err := jsonLike(v)
-	if err != nil {
-		return Redacted
+	if _, number := plain.(json.Number); err != nil || number {
+		return Redacted // a number that cannot be written again, such as 1e999999999999
 	}
 	return r.Value(plain)
 }

@@ -220,6 +220,7 @@ func ScheduleFault(interval string, kind IntervalType) (start, end int, found bo
 		_, err = cron.Parse(interval)
 	case IntervalSimple:
 		_, err = cron.ParseEvery(interval)
+	case IntervalOnce:
 	}
 	var fault *cron.Error
 	if !errors.As(err, &fault) {

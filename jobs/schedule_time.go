@@ -107,6 +107,7 @@ func (s *Schedule) moved(p *schedPlan, at time.Time) bool {
 		return p.cron.Moved(at, p.zone)
 	case IntervalSimple:
 		return p.every.MovedBy(s.anchor(at), at, p.zone)
+	case IntervalOnce:
 	}
 	return p.moved && at.Equal(p.once)
 }

@@ -82,13 +82,22 @@ func (c *Client) permitted(ctx context.Context, ref JobRef, perm Permission) (*J
 	if err != nil {
 		return nil, err
 	}
-	if ref.ID == "" && ref.Prefix != string(j.Tenant) && ref.Prefix != string(j.OwnerID) && ref.Prefix != j.OwnerID.Bare() {
+	if ref.ID == "" && !j.hasPrefix(ref.Prefix) {
 		return nil, NotFound("job")
 	}
 	if err := c.principal.check(j, perm); err != nil {
 		return nil, err
 	}
 	return j, nil
+}
+
+// hasPrefix reports whether a natural id may write the job with that prefix: its tenant or its owner, with or without the owner's
+// "team:" or "user:" (contract 1.4).
+func (j *Job) hasPrefix(prefix string) bool {
+	if prefix == string(j.Tenant) || prefix == j.OwnerID.Bare() {
+		return true
+	}
+	return ParsePrincipalID(prefix) == j.OwnerID
 }
 
 // superuser is the check of the routes of group S.

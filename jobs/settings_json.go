@@ -55,7 +55,7 @@ func readObject(data []byte, size, depth int) (map[string]any, error) {
 			return nil, Invalid("", "has more after its end")
 		}
 	}
-	if err != io.EOF {
+	if !errors.Is(err, io.EOF) {
 		return nil, r.refusal(err)
 	}
 	if err := r.faults.Err(); err != nil {

@@ -18,7 +18,7 @@ import (
 func BenchmarkScheduler_runs(b *testing.B) {
 	for _, concurrency := range []int{1, 10, 100} {
 		b.Run(fmt.Sprint("concurrency ", concurrency), func(b *testing.B) {
-			w := &world{TB: b, store: openStore(b, b.TempDir()), drivers: registry{}, log: slog.New(slog.NewTextHandler(io.Discard, nil))}
+			w := &world{TB: b, store: openDurable(b, b.TempDir(), "FULL"), drivers: registry{}, log: slog.New(slog.NewTextHandler(io.Discard, nil))}
 			b.Cleanup(func() {
 				if err := w.store.Close(); err != nil {
 					b.Error(err)
@@ -45,9 +45,11 @@ func BenchmarkScheduler_runs(b *testing.B) {
 			b.ReportAllocs()
 			b.ResetTimer()
 			begin := time.Now()
-			e := w.engine(w.store, scheduler.Options{Concurrency: concurrency})
+			f := newFaults(w.store)
+			e := w.engine(f, scheduler.Options{Concurrency: concurrency})
 			<-all
 			e.stop() // returns when the last end is committed
+			b.ReportMetric(float64(b.N)/float64(f.count("Exchange")), "runs/exchange")
 			b.ReportMetric(float64(b.N)/time.Since(begin).Seconds(), "runs/s")
 		})
 	}

@@ -131,6 +131,9 @@ func (w *worker) sleep() time.Duration {
 
 // compose makes the next exchange of all that has happened.
 func (w *worker) compose() {
+	if w.holding > 1 {
+		w.out.settle()
+	}
 	outcomes, runs := w.out.collect()
 	for i := range outcomes {
 		if outcomes[i].End != nil || outcomes[i].Requeue != nil {

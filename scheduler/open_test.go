@@ -11,11 +11,14 @@ import (
 	"github.com/carillon-go/carillon/storage/sqlite"
 )
 
-// openStore opens a new SQLite file.
-func openStore(t testing.TB, dir string) jobs.Store {
+// openStore opens a new SQLite file. Tests do not cut the power, so they do without the sync of each commit.
+func openStore(t testing.TB, dir string) jobs.Store { return openDurable(t, dir, "NORMAL") }
+
+func openDurable(t testing.TB, dir, synchronous string) jobs.Store {
 	t.Helper()
 	store, err := sqlite.Open(context.Background(), filepath.Join(dir, "jobs.db"), sqlite.Options{
-		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Synchronous: synchronous,
+		Logger:      slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -102,6 +103,24 @@ func (o *outbox) due() (urgent bool, lazyAt time.Time) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.urgent, o.lazyAt
+}
+
+// settle lets executors that are about to report do so first: an exchange costs a sync of the disk, and without this the first of
+// many short runs would have one for itself. It yields as long as that brings news, and does not wait.
+func (o *outbox) settle() {
+	const idleYields, maxYields = 3, 64
+	count := func() int {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		return len(o.dirty)
+	}
+	for n, idle, seen := 0, 0, count(); n < maxYields && idle < idleYields; n++ {
+		runtime.Gosched()
+		idle++
+		if now := count(); now != seen {
+			idle, seen = 0, now
+		}
+	}
 }
 
 // collect takes what waits, one outcome for each run, and the runs in the same order.

@@ -281,6 +281,9 @@ func TestDriver_SecretTarget(t *testing.T) {
 		"https://example.com/%zz${a}":    "https://example.com:443",
 		"https://${a}/":                  "", // refused when it is written
 		"":                               "",
+		"//example.com":                  "",
+		"ftp://example.com":              "",
+		"http://:80/":                    "",
 		"/path":                          "",
 		"https://exa mple.com/":          "",
 	} {
@@ -325,6 +328,9 @@ func TestDriver_Validate(t *testing.T) {
 		v, ok := errors.AsType[*jobs.ValidationError](err)
 		if !ok || len(v.Fields) != 1 || v.Fields[0].Path != c.path {
 			t.Errorf("%s: %v, want a fault of %q", c.name, err, c.path)
+		}
+		if strings.HasPrefix(c.name, "a placeholder") && !strings.Contains(err.Error(), "placeholders") {
+			t.Errorf("%s: %v does not say that placeholders are the fault", c.name, err)
 		}
 	}
 }

@@ -69,7 +69,7 @@ func TestConformance(t *testing.T) {
 
 func FuzzDriver(f *testing.F) {
 	for _, seed := range []string{
-		``, `{`, `[]`, `{"url":"https://example.com/${a}?b"}`, `{"url":"http://[::1]:80/","headers":{"a":"b"}}`,
+		``, `{`, `[]`, `{"url":"//0"}`, `{"url":"ftp://example.com"}`, `{"url":"https://example.com/${a}?b"}`, `{"url":"http://[::1]:80/","headers":{"a":"b"}}`,
 		`{"url":"https://example.com:1${x}/","secretHeaders":{"":""}}`, `{"url":"http://example.com","query":{"a":[1,null,"x"]},"method":"POST"}`,
 	} {
 		f.Add([]byte(seed))

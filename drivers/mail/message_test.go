@@ -165,7 +165,7 @@ func walk(t testing.TB, contentType string, body io.Reader, f func(kind, name st
 	}
 	for r := multipart.NewReader(body, params["boundary"]); ; {
 		part, err := r.NextPart()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return
 		}
 		if err != nil {

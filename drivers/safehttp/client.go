@@ -116,8 +116,8 @@ func (c *Client) Do(ctx context.Context, r Request) (*Response, error) {
 	bounded, cancel := context.WithTimeout(ctx, c.policy.Timeout)
 	defer cancel()
 
+	var sent atomic.Bool // on any hop: the effect is unclear from the first one on
 	for redirects := 0; ; redirects++ {
-		var sent atomic.Bool
 		resp, err := c.send(bounded, hop, &sent)
 		if err != nil {
 			return nil, c.callError(ctx, err, sent.Load())

@@ -143,7 +143,9 @@ func TestClient_Do_redirectCount(t *testing.T) {
 	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		hops++
 		var left int
-		fmt.Sscanf(r.URL.Path, "/%d", &left)
+		if _, err := fmt.Sscanf(r.URL.Path, "/%d", &left); err != nil {
+			t.Error(err)
+		}
 		if left > 0 {
 			http.Redirect(w, r, fmt.Sprintf("/%d", left-1), http.StatusFound)
 		}

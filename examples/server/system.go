@@ -4,13 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 
 	"github.com/carillon-go/carillon/drivers"
 	"github.com/carillon-go/carillon/drivers/builtin"
-	"github.com/carillon-go/carillon/drivers/mail"
 	"github.com/carillon-go/carillon/drivers/safehttp"
 	"github.com/carillon-go/carillon/httpapi"
 	"github.com/carillon-go/carillon/httpapi/identity"
@@ -27,74 +28,119 @@ type system struct {
 	settings settings
 	log      *slog.Logger
 	store    *sqlite.Store
-	service  *jobs.Service
+	door     *door
 	accounts *identity.Accounts
-	engine   *scheduler.Scheduler
-	// password of the user admin, on the first start alone.
-	password string
+
+	listener net.Listener         // nil in mode worker
+	api      *httpapi.API         // nil in mode worker
+	engine   *scheduler.Scheduler // nil in mode api
 }
 
-// open puts the parts together. What is wrong with files, flags or keys is an error here, before anything runs.
-func open(ctx context.Context, s settings, log *slog.Logger) (*system, error) {
-	if err := os.MkdirAll(s.data, 0o700); err != nil {
-		return nil, fmt.Errorf("cannot make the folder of -data: %w", err)
-	}
-	keys, err := jobs.OpenKeyFile(filepath.Join(s.data, "carillon.key"))
-	if err != nil {
-		return nil, fmt.Errorf("key of the secrets: %w", err)
-	}
-	store, err := sqlite.Open(ctx, filepath.Join(s.data, "carillon.db"), sqlite.Options{Logger: log})
+// open puts the parts together. What is wrong with flags, address, files or keys is an error here, before anything runs; what can be
+// wrong without a file being made comes first.
+func open(ctx context.Context, s settings, log *slog.Logger) (_ *system, err error) {
+	sys := &system{settings: s, log: log}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, sys.close())
+		}
+	}()
+	registry, err := registryOf(s)
 	if err != nil {
 		return nil, err
 	}
-	sys := &system{settings: s, log: log, store: store}
-	if err := sys.assemble(ctx, keys); err != nil {
-		return nil, errors.Join(err, store.Close())
+	if s.mode != modeWorker {
+		if sys.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", s.addr); err != nil {
+			return nil, fmt.Errorf("cannot listen on -addr: %w", err)
+		}
+	}
+	if err := os.MkdirAll(s.data, 0o700); err != nil {
+		return nil, fmt.Errorf("cannot make the folder of -data: %w", err)
+	}
+	keys, err := sys.openFiles(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := sys.assemble(ctx, registry, keys); err != nil {
+		return nil, err
+	}
+	// The password is shown as soon as it exists: nothing that could fail comes in between.
+	if s.mode != modeWorker {
+		if err := sys.firstUser(ctx); err != nil {
+			return nil, err
+		}
 	}
 	return sys, nil
 }
 
-func (sys *system) assemble(ctx context.Context, keys jobs.KeyWrapper) error {
-	s := sys.settings
-	registry, err := registryOf(s)
+// openFiles opens the database and the key. A key is made before the first database: where there is a database, a key that is missing
+// was lost, and another one would open nothing.
+func (sys *system) openFiles(ctx context.Context) (jobs.KeyWrapper, error) {
+	database, keyFile := filepath.Join(sys.settings.data, "carillon.db"), filepath.Join(sys.settings.data, "carillon.key")
+	existed, err := exists(database)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	hasKey, err := exists(keyFile)
+	if err != nil {
+		return nil, err
+	}
+	var keys jobs.KeyWrapper
+	if hasKey || !existed {
+		if keys, err = jobs.OpenKeyFile(keyFile); err != nil {
+			return nil, fmt.Errorf("key of the secrets: %w", err)
+		}
+	}
+	if sys.store, err = sqlite.Open(ctx, database, sqlite.Options{Logger: sys.log}); err != nil {
+		return nil, err
+	}
+	if keys == nil {
+		return nil, fmt.Errorf("key of the secrets: %s is missing beside its database; put it back, without it secrets cannot be opened", keyFile)
+	}
+	return keys, nil
+}
+
+func exists(path string) (bool, error) {
+	_, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func (sys *system) assemble(ctx context.Context, registry *drivers.Registry, keys jobs.KeyWrapper) (err error) {
+	s := sys.settings
 	sys.accounts, err = identity.New(sys.store, identity.Options{
 		DefaultTenant: s.tenant, CookiePath: "/api", SuperToken: s.token, Logger: sys.log,
 	})
 	if err != nil {
 		return err
 	}
-	if sys.password, _, err = sys.accounts.EnsureAdmin(ctx, s.tenant, "admin"); err != nil {
-		return fmt.Errorf("first user: %w", err)
-	}
-	sys.service = jobs.NewService(sys.store, registry, jobs.ServiceOptions{
-		Keys: keys, Directory: sys.accounts, Logger: sys.log,
-	})
-	if err := sys.service.Vault().Probe(ctx, s.tenant); err != nil {
+	sys.door = &door{Store: sys.store}
+	service := jobs.NewService(sys.door, registry, jobs.ServiceOptions{Keys: keys, Directory: sys.accounts, Logger: sys.log})
+	if err := service.Vault().Probe(ctx, s.tenant); err != nil {
 		return fmt.Errorf("secrets cannot be sealed and opened with the key in %s: %w", s.data, err)
 	}
-	if err := sys.setBeat(ctx); err != nil {
+	if err := setBeat(ctx, service, s); err != nil {
 		return err
 	}
-	sys.engine, err = scheduler.New(sys.store, registry, scheduler.Options{
-		Concurrency: s.concurrency, Logger: sys.log, Version: version, Vault: sys.service.Vault(),
-	})
+	if s.mode != modeAPI {
+		sys.engine, err = scheduler.New(sys.store, registry, scheduler.Options{
+			Concurrency: s.concurrency, Grace: s.grace, Logger: sys.log, Version: version, Vault: service.Vault(),
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if s.mode != modeWorker {
+		sys.api, err = httpapi.New(service, httpapi.Options{Accounts: sys.accounts, Logger: sys.log})
+	}
 	return err
 }
 
 // registryOf are the drivers of this program: the built-in ones.
 func registryOf(s settings) (*drivers.Registry, error) {
-	o := builtin.Options{HTTP: safehttp.Policy{AllowPrivate: s.allowPrivate}}
-	if s.smtp != "" {
-		server, err := mail.ParseURL(s.smtp.Reveal())
-		if err != nil {
-			return nil, fmt.Errorf("-smtp: %w", err)
-		}
-		o.Mail = &server
-	}
-	list, err := builtin.Drivers(o)
+	list, err := builtin.Drivers(builtin.Options{HTTP: safehttp.Policy{AllowPrivate: s.allowPrivate}, Mail: s.mail})
 	if err != nil {
 		return nil, err
 	}
@@ -102,8 +148,7 @@ func registryOf(s settings) (*drivers.Registry, error) {
 }
 
 // setBeat stores heartbeat and time-out for the cluster, if they were given.
-func (sys *system) setBeat(ctx context.Context) error {
-	s := sys.settings
+func setBeat(ctx context.Context, service *jobs.Service, s settings) error {
 	if s.heartbeat == 0 && s.timeout == 0 {
 		return nil
 	}
@@ -114,25 +159,47 @@ func (sys *system) setBeat(ctx context.Context) error {
 	if s.timeout != 0 {
 		patch.TimeoutSeconds = jobs.Value(int(s.timeout.Seconds()))
 	}
-	if _, err := sys.service.As(jobs.System(s.tenant)).SetLimits(ctx, patch); err != nil {
+	if _, err := service.As(jobs.System(s.tenant)).SetLimits(ctx, patch); err != nil {
 		return fmt.Errorf("-heartbeat, -timeout: %w", err)
 	}
 	return nil
 }
 
-// api is the handler with the built-in identity.
-func (sys *system) api() (*httpapi.API, error) {
-	return httpapi.New(sys.service, httpapi.Options{Accounts: sys.accounts, Logger: sys.log})
+// firstUser makes the user admin on the first start and prints its password, this once.
+func (sys *system) firstUser(ctx context.Context) error {
+	password, created, err := sys.accounts.EnsureAdmin(ctx, sys.settings.tenant, "admin")
+	if err != nil {
+		return fmt.Errorf("first user: %w", err)
+	}
+	if created {
+		fmt.Printf("First start: the user admin has the password %s\nIt is shown this once.\n", password)
+	}
+	return nil
 }
 
-// announce tells what a person needs to know once.
+// announce tells what this process does.
 func (sys *system) announce() {
-	if sys.password != "" {
-		fmt.Printf("First start: the user admin has the password %s\nIt is shown this once.\n", sys.password)
-	}
-	if sys.settings.token != "" {
+	if sys.settings.token != "" && sys.api != nil {
 		fmt.Println("The token of -token acts as a superuser")
 	}
+	if sys.engine != nil {
+		fmt.Printf("A worker for %d runs at a time is active\n", sys.settings.concurrency)
+	}
+	if sys.api != nil {
+		fmt.Printf("Carillon listens on http://%s/api\n", sys.listener.Addr())
+	}
 }
 
-func (sys *system) close() error { return sys.store.Close() }
+// close ends what open has opened; the store last (reliability section 6).
+func (sys *system) close() error {
+	var faults []error
+	if sys.listener != nil {
+		if err := sys.listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) { // the server closes it too
+			faults = append(faults, err)
+		}
+	}
+	if sys.store != nil {
+		faults = append(faults, sys.store.Close())
+	}
+	return errors.Join(faults...)
+}

@@ -135,6 +135,8 @@ type tampered struct {
 	// touches counts what was noted; session is the hash of the last log-in.
 	touches int
 	session []byte
+	// disabled shows users as disabled, as another process may have made them just now.
+	disabled bool
 }
 
 func (s *tampered) User(ctx context.Context, tenant jobs.TenantID, id jobs.PrincipalID) (jobs.User, error) {
@@ -143,7 +145,9 @@ func (s *tampered) User(ctx context.Context, tenant jobs.TenantID, id jobs.Princ
 			return jobs.User{}, err
 		}
 	}
-	return s.Store.User(ctx, tenant, id)
+	u, err := s.Store.User(ctx, tenant, id)
+	u.Enabled = u.Enabled && !s.disabled
+	return u, err
 }
 
 func (s *tampered) InsertSession(ctx context.Context, x jobs.Session, keep int) error {

@@ -53,6 +53,9 @@ func NewTokenText() string { return newTokenText().Reveal() }
 // ValidTokenText reports whether a text can be a token.
 func ValidTokenText(text string) bool { return validTokenText(text) }
 
+// Checksum is the end of a token with that beginning.
+func Checksum(text string) string { return checksum(text) }
+
 // ParsePHC reads a stored password hash and prints it again.
 func ParsePHC(s string) (string, error) {
 	h, err := parsePHC(s)

@@ -61,6 +61,9 @@ func TestAccounts_Login(t *testing.T) {
 				if err != jobs.ErrUnauthenticated || id != "" || u.ID != "" { //nolint:errorlint // not even a text around it may differ
 					t.Errorf("Login gives user %q and error %v, want exactly ErrUnauthenticated", u.ID, err)
 				}
+				if u, err := store.User(t.Context(), tenant, jobs.PrincipalID(c.user)); err == nil && c.user != string(mara) && !u.LastLoginAt.IsZero() {
+					t.Errorf("a refused log-in is noted as the last one, %s", u.LastLoginAt)
+				}
 				return
 			}
 			if err != nil || u.Tenant != c.tenant || u.ID != mara {

@@ -1,6 +1,7 @@
 package identity_test
 
 import (
+	"crypto/sha256"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -33,6 +34,35 @@ func TestAccounts_Authenticate_session(t *testing.T) {
 	wantOut(t, a, with(t, a, id, ""), "after disabling")
 	setEnabled(t, store, true)
 	wantOut(t, a, with(t, a, id, ""), "after enabling again")
+}
+
+// The store ends sessions and deletes tokens of a user who is disabled; the identity does not rely on that.
+func TestAccounts_Authenticate_disabled_user(t *testing.T) {
+	t.Parallel()
+	_, store := withMara(t)
+	changed := &tampered{Store: store}
+	a := newAccounts(t, changed, identity.Options{})
+	session := signIn(t, a)
+	_, token := createToken(t, a, identity.TokenSpec{Name: "importer"})
+	changed.disabled = true
+	wantOut(t, a, with(t, a, session, ""), "with a session of a disabled user")
+	wantOut(t, a, with(t, a, "", token), "with a token of a disabled user")
+	changed.disabled = false
+	wantIn(t, a, with(t, a, session, ""), "with the session of the enabled user")
+}
+
+func TestAccounts_secrets_are_stored_as_hashes(t *testing.T) {
+	t.Parallel()
+	a, store := withMara(t)
+	id := sha256.Sum256([]byte(signIn(t, a).Reveal()))
+	if s, err := store.Session(t.Context(), id[:]); err != nil || s.User != mara {
+		t.Errorf("the session is not found by SHA-256 of its id: %v", err)
+	}
+	_, text := createToken(t, a, identity.TokenSpec{Name: "importer"})
+	hash := sha256.Sum256([]byte(text.Reveal()))
+	if token, err := store.TokenByHash(t.Context(), hash[:]); err != nil || token.User != mara {
+		t.Errorf("the token is not found by its SHA-256: %v", err)
+	}
 }
 
 func TestAccounts_Authenticate_store_failure(t *testing.T) {

@@ -161,6 +161,11 @@ func TestToken_text(t *testing.T) {
 	if !strings.HasPrefix(text, "jobs_") || !identity.ValidTokenText(text) || text == identity.NewTokenText() {
 		t.Fatalf("a new token is not valid, or not new")
 	}
+	for _, body := range []string{strings.Repeat("-", 43), strings.Repeat("0", 42), strings.Repeat("0", 44)} {
+		if other := "jobs_" + body; identity.ValidTokenText(other + identity.Checksum(other)) {
+			t.Errorf("%s with its checksum is taken for a token", other)
+		}
+	}
 	for at := range len(text) {
 		for _, c := range []byte("0Zz_ ") {
 			if wrong := text[:at] + string(c) + text[at+1:]; wrong != text && identity.ValidTokenText(wrong) {

@@ -15,6 +15,7 @@ func takeoverRules() []rule {
 		{"a run at a repeatable step goes back to queued, and on at that step", takeoverRequeues},
 		{"a run at a step that may not be repeated ends with error and names it", takeoverEnds},
 		{"a run at a step with tries left goes on, without tries it ends", takeoverTries},
+		{"the policy of a step stands over what its driver says", takeoverPolicies},
 		{"a step that was stored as pending goes on", takeoverPending},
 		{"a run with all results goes on to its end", takeoverAllDone},
 		{"a run that is lost too often ends", takeoverLosses},
@@ -109,6 +110,16 @@ func takeoverTries(ctx context.Context, s jobs.Store) error {
 	second.take(ctx, s, at(2))
 	loses(ctx, s, second, 3)
 	return errors.Join(same("after the first loss", once, jobs.RunQueued), same("after the second loss", must(s.Run(ctx, tenant, c.Run.ID)).Status, jobs.RunError))
+}
+
+func takeoverPolicies(ctx context.Context, s jobs.Store) error {
+	never := givenRun(ctx, s, givenJob(ctx, s, "never", idempotent, func(j *jobs.Job) { j.Policies.Driver.OnInterrupt = jobs.OnInterruptFail }), t0)
+	always := givenRun(ctx, s, givenJob(ctx, s, "always", func(j *jobs.Job) { j.Policies.Driver.OnInterrupt = jobs.OnInterruptRetry }), t0)
+	h := givenWorker(ctx, s, "node-a")
+	h.claim(ctx, s, t0, 2)
+	loses(ctx, s, h, 1)
+	return errors.Join(same("the run that may not be repeated", must(s.Run(ctx, tenant, never.ID)).Status, jobs.RunError),
+		same("the run that may", must(s.Run(ctx, tenant, always.ID)).Status, jobs.RunQueued))
 }
 
 func takeoverPending(ctx context.Context, s jobs.Store) error {

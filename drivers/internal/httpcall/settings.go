@@ -138,17 +138,17 @@ func Target(data json.RawMessage) string {
 		return "" // no URL that could be read, no target
 	}
 	u, err := url.Parse(authority(s.URL))
-	if err != nil || u.Host == "" {
+	if err != nil || u.Hostname() == "" {
 		return ""
 	}
 	port := u.Port()
-	if port == "" {
-		switch u.Scheme {
-		case "http":
-			port = "80"
-		case "https":
-			port = "443"
-		}
+	switch {
+	case u.Scheme != "http" && u.Scheme != "https":
+		return ""
+	case port == "" && u.Scheme == "http":
+		port = "80"
+	case port == "":
+		port = "443"
 	}
 	return u.Scheme + "://" + net.JoinHostPort(strings.ToLower(u.Hostname()), port)
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -125,6 +126,10 @@ func Start(tb testing.TB, options Options) *Server {
 		if err := server.Close(); err != nil {
 			tb.Errorf("mailtest: close: %v", err)
 		}
+		// Serve may not have taken the listener over yet; then Close did not close it.
+		if err := listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			tb.Errorf("mailtest: close listener: %v", err)
+		}
 		if err := <-served; err != nil {
 			tb.Errorf("mailtest: serve: %v", err)
 		}
@@ -147,6 +152,7 @@ func (s *Server) URL() string {
 		u.Scheme = "smtps"
 	case PlainText:
 		query.Set("tls", "none")
+	case StartTLS:
 	}
 	if s.options.Username != "" {
 		u.User = url.UserPassword(s.options.Username, s.options.Password)

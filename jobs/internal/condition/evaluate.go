@@ -137,6 +137,7 @@ func (e *evaluation) holds(r *Rule, actual any, found bool) bool {
 		return !found || !holdsItem(r.value, actual)
 	case OpExists:
 		return (actual != nil) == (r.value == true)
+	default:
 	}
 	if actual == nil {
 		return false
@@ -150,8 +151,9 @@ func (e *evaluation) holds(r *Rule, actual any, found bool) bool {
 			e.warn(r, actual)
 		}
 		return ok && r.pattern.MatchString(s)
+	default:
+		return e.ordered(r, actual)
 	}
-	return e.ordered(r, actual)
 }
 
 func (e *evaluation) ordered(r *Rule, actual any) bool {

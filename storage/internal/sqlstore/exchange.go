@@ -126,16 +126,17 @@ const (
 	SET    steps = CASE WHEN cancel_requested = 1 THEN COALESCE(NULLIF(?, ''), steps) ELSE COALESCE(NULLIF(?, ''), steps) END,
 	       warnings = max(warnings, ?), seq = max(seq, ?), updated_at = ?
 	WHERE  id = ? AND worker_id = ? AND fence = ? AND status = 'running'`
-	// sqlListEnding: lookups by primary key, once for all ends of the exchange; no row: the run was taken away (P5).
+	// sqlListEnding: lookups by primary key, once for all ends of the exchange; no row: the run was taken away (P5). A run with a worker
+	// is running (a CHECK of the table). Saying so here again would make the database walk all runs of the worker.
 	sqlListEnding = `
 	SELECT ` + liveColumns + `
 	FROM   runs
-	WHERE  id IN LIST(?) AND worker_id = ? AND status = 'running'`
+	WHERE  id IN LIST(?) AND worker_id = ?`
 	// sqlDeleteEnded: lookups by primary key, once for all ends of the exchange. The rows have gone to run_history by then
 	// (sqlInsertEnded). An INSERT from a SELECT would do both at once, but make SQLite keep a journal for each run.
 	sqlDeleteEnded = `
 	DELETE FROM runs
-	WHERE  id IN LIST(?) AND worker_id = ? AND status = 'running'`
+	WHERE  id IN LIST(?) AND worker_id = ?`
 	// sqlGetHeld: lookup by primary key.
 	sqlGetHeld = `
 	SELECT ` + liveColumns + `

@@ -103,9 +103,9 @@ func fireParts(f jobs.FireQuery) []*query {
 	return parts
 }
 
-// Fires is jobs.PlanStore. Each place is walked in the order of its index and merged as far as the page needs.
-func (c *Core) Fires(ctx context.Context, f jobs.FireQuery) (jobs.Page[jobs.Fire], error) {
-	count, page := new(query), new(query)
+// fireQueries count the lines of a ledger and read its page.
+func fireQueries(f jobs.FireQuery) (count, page *query) {
+	count, page = new(query), new(query)
 	var texts []string
 	for _, part := range fireParts(f) {
 		texts = append(texts, part.text())
@@ -120,6 +120,12 @@ func (c *Core) Fires(ctx context.Context, f jobs.FireQuery) (jobs.Page[jobs.Fire
 		page.add("ORDER BY at DESC")
 	}
 	page.page(f.Start, f.Limit)
+	return count, page
+}
+
+// Fires is jobs.PlanStore. Each place is walked in the order of its index and merged as far as the page needs.
+func (c *Core) Fires(ctx context.Context, f jobs.FireQuery) (jobs.Page[jobs.Fire], error) {
+	count, page := fireQueries(f)
 	var result jobs.Page[jobs.Fire]
 	err := c.read(ctx, "list fires", func(v *View) error {
 		var tenant jobs.TenantID

@@ -153,7 +153,7 @@ func (c *Core) jobConflict(j *jobs.Job, err error) error {
 const sqlReviseQueued = `
 	UPDATE runs
 	SET    revision = ?, driver_set = ?, urgency = ?
-	WHERE  job_id = ? AND status = 'queued' AND started_at = 0`
+	WHERE  ` + liveOfJob + ` AND status = 'queued' AND started_at = 0`
 
 // SaveJob is jobs.JobStore (T8). After it the job has the new revision and its queued runs too, or nothing has changed.
 func (c *Core) SaveJob(ctx context.Context, now time.Time, j *jobs.Job, base int64) error {
@@ -197,7 +197,7 @@ func (c *Core) SaveJob(ctx context.Context, now time.Time, j *jobs.Job, base int
 		if _, err := t.exec(sqlInsertRevision, j.ID, j.Revision, definition, toMillis(now)); err != nil {
 			return err
 		}
-		if _, err := t.exec(sqlReviseQueued, j.Revision, set, -j.Policies.Priority, j.ID); err != nil {
+		if _, err := t.exec(sqlReviseQueued, j.Revision, set, -j.Policies.Priority, j.ID, j.ID); err != nil {
 			return err
 		}
 		t.news.add(jobs.TopicQueue) // another worker may have the new drivers
@@ -235,13 +235,13 @@ const (
 	sqlGetLiveRun = `
 	SELECT id
 	FROM   runs
-	WHERE  job_id = ?
+	WHERE  ` + liveOfJob + `
 	ORDER  BY blocked, created_at, id
 	LIMIT  1`
 	sqlCountQueuedOfJob = `
 	SELECT count(*)
 	FROM   runs
-	WHERE  job_id = ? AND status = 'queued'`
+	WHERE  ` + liveOfJob + ` AND status = 'queued'`
 	sqlListDrafts = `
 	SELECT id
 	FROM   jobs
@@ -251,9 +251,11 @@ const (
 // sqlDeleteJob removes what belongs to a job, in the order of references.
 var sqlDeleteJob = []string{
 	`DELETE FROM run_logs WHERE run_id IN (SELECT id FROM run_history WHERE job_id = ?)`,
-	`DELETE FROM run_logs WHERE run_id IN (SELECT id FROM runs WHERE job_id = ?)`,
+	`DELETE FROM run_logs WHERE run_id IN (SELECT id FROM runs WHERE job_id = ? AND blocked = 0)`,
+	`DELETE FROM run_logs WHERE run_id IN (SELECT id FROM runs WHERE job_id = ? AND blocked = 1)`,
 	`DELETE FROM run_history WHERE job_id = ?`,
-	`DELETE FROM runs WHERE job_id = ?`,
+	`DELETE FROM runs WHERE job_id = ? AND blocked = 0`,
+	`DELETE FROM runs WHERE job_id = ? AND blocked = 1`,
 	`DELETE FROM fires WHERE job_id = ?`,
 	`DELETE FROM job_shares WHERE job_id = ?`,
 	`DELETE FROM job_revisions WHERE job_id = ?`,
@@ -275,7 +277,7 @@ func (c *Core) DeleteJob(ctx context.Context, now time.Time, tenant jobs.TenantI
 			return jobs.ErrPrecondition
 		}
 		var live jobs.RunID
-		ok, err := t.get(&live, sqlGetLiveRun, id)
+		ok, err := t.get(&live, sqlGetLiveRun, id, id)
 		if err != nil {
 			return err
 		}
@@ -299,7 +301,7 @@ func (c *Core) DeleteJob(ctx context.Context, now time.Time, tenant jobs.TenantI
 
 func (t *Tx) removeJob(tenant jobs.TenantID, id jobs.ID) error {
 	var queued int
-	if _, err := t.get(&queued, sqlCountQueuedOfJob, id); err != nil {
+	if _, err := t.get(&queued, sqlCountQueuedOfJob, id, id); err != nil {
 		return err
 	}
 	t.addQueued(tenant, -queued)

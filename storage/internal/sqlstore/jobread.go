@@ -133,19 +133,26 @@ var likeEscaper = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
 
 func likePattern(word string) string { return "%" + likeEscaper.Replace(word) + "%" }
 
-// Jobs is jobs.JobStore. The page is found by ids, so that sorting carries no documents, and then read.
-func (c *Core) Jobs(ctx context.Context, f jobs.JobQuery) (jobs.Page[*jobs.Job], error) {
-	count, page := new(query), new(query)
+// jobQueries count the jobs of a list and find the ids of its page.
+func jobQueries(f jobs.JobQuery) (count, page *query, err error) {
+	count, page = new(query), new(query)
 	count.add("SELECT count(*) FROM jobs")
 	filterJobs(count, f)
 	page.add("SELECT id FROM jobs")
 	filterJobs(page, f)
-	if err := page.orderBy(jobSort, f.Sort, jobs.SortKey{Field: "name"}); err != nil {
+	err = page.orderBy(jobSort, f.Sort, jobs.SortKey{Field: "name"})
+	page.page(f.Start, f.Limit)
+	return count, page, err
+}
+
+// Jobs is jobs.JobStore. The page is found by ids, so that sorting carries no documents, and then read.
+func (c *Core) Jobs(ctx context.Context, f jobs.JobQuery) (jobs.Page[*jobs.Job], error) {
+	count, page, err := jobQueries(f)
+	if err != nil {
 		return jobs.Page[*jobs.Job]{}, err
 	}
-	page.page(f.Start, f.Limit)
 	var result jobs.Page[*jobs.Job]
-	err := c.read(ctx, "list jobs", func(v *View) error {
+	err = c.read(ctx, "list jobs", func(v *View) error {
 		var total []int
 		if err := v.build(&total, count); err != nil {
 			return err

@@ -14,7 +14,7 @@ const (
 	SELECT ` + jobColumns + `
 	FROM   jobs
 	WHERE  enabled = 1 AND next_run_at IS NOT NULL AND next_run_at <= ?
-	ORDER  BY next_run_at, id
+	ORDER  BY jobs.next_run_at, jobs.id
 	LIMIT  ?`
 	// sqlNextDue: index jobs_due, its first entry.
 	sqlNextDue = `

@@ -89,12 +89,15 @@ func newRun(job *jobRow, d *jobs.Definition, now time.Time) jobs.Run {
 	}
 }
 
+// liveOfJob is the condition for all live runs of a job, by two partial indexes: runs_open and runs_blocked. It takes the id twice.
+const liveOfJob = `(job_id = ? AND blocked = 0 OR job_id = ? AND blocked = 1)`
+
 const (
 	// sqlListLive: indexes runs_open and runs_blocked.
 	sqlListLive = `
 	SELECT id, status, trigger_kind, blocked
 	FROM   runs
-	WHERE  job_id = ?
+	WHERE  ` + liveOfJob + `
 	ORDER  BY created_at, id`
 	// sqlListOpen: index runs_open. With overlap "allow" nothing but the number of open runs matters, up to the bound.
 	sqlListOpen = `
@@ -118,7 +121,7 @@ func (t *Tx) live(job *jobRow) ([]jobs.LiveRun, error) {
 	if job.Overlap == jobs.OverlapAllow {
 		err = t.all(&rows, sqlListOpen, job.ID, job.MaxConcurrent)
 	} else {
-		err = t.all(&rows, sqlListLive, job.ID)
+		err = t.all(&rows, sqlListLive, job.ID, job.ID)
 	}
 	live := make([]jobs.LiveRun, len(rows))
 	for i, r := range rows {
@@ -226,7 +229,7 @@ const (
 	sqlBlockQueued = `
 	UPDATE runs
 	SET    blocked = 1, exclusive_key = NULL
-	WHERE  job_id = ? AND status = 'queued' AND started_at = 0`
+	WHERE  ` + liveOfJob + ` AND status = 'queued' AND started_at = 0`
 	// sqlKeyOpen: index runs_open.
 	sqlDropKeys = `
 	UPDATE runs
@@ -241,10 +244,11 @@ const (
 // regulate applies changed policies to the live runs of a job: all that have not begun wait, and as many as the new policies allow
 // are let go again, oldest first.
 func (t *Tx) regulate(job jobs.ID, p jobs.Policies) error {
-	for _, query := range []string{sqlBlockQueued, sqlDropKeys} {
-		if _, err := t.exec(query, job); err != nil {
-			return err
-		}
+	if _, err := t.exec(sqlBlockQueued, job, job); err != nil {
+		return err
+	}
+	if _, err := t.exec(sqlDropKeys, job); err != nil {
+		return err
 	}
 	if key := exclusiveKey(job, p); key != nil {
 		if _, err := t.exec(sqlKeyOpen, key, job); err != nil {

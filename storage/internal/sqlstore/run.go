@@ -153,9 +153,13 @@ const (
 
 // filterRuns appends the conditions that live and ended runs share; false if a half has nothing to give.
 func filterRuns(q *query, f jobs.RunQuery, ended bool) bool {
-	q.and("tenant = ?", f.Tenant)
-	if f.JobID != "" {
-		q.and("job_id = ?", f.JobID)
+	switch {
+	case f.JobID == "":
+		q.and("tenant = ?", f.Tenant)
+	case ended:
+		q.and("job_id = ?", f.JobID) // the caller has looked whether the job is of the tenant; one condition leaves one index to choose
+	default:
+		q.and(liveOfJob, f.JobID, f.JobID)
 	}
 	if len(f.Statuses) > 0 {
 		var wanted []jobs.RunStatus
@@ -207,9 +211,9 @@ func runHalves(f jobs.RunQuery, use func(table, columns string, q *query)) {
 	}
 }
 
-// Runs is jobs.RunStore. Each half of the list is walked in the order of its index, and the two are merged as far as the page needs.
-func (c *Core) Runs(ctx context.Context, f jobs.RunQuery) (jobs.Page[*jobs.Run], error) {
-	count, page := new(query), new(query)
+// runQueries count the runs of a list and read its page; nil if no run can match.
+func runQueries(f jobs.RunQuery) (count, page *query, err error) {
+	count, page = new(query), new(query)
 	var counts, halves []string
 	runHalves(f, func(table, columns string, q *query) {
 		counts = append(counts, "(SELECT count(*) FROM "+table+"\n"+q.text()+")")
@@ -218,16 +222,29 @@ func (c *Core) Runs(ctx context.Context, f jobs.RunQuery) (jobs.Page[*jobs.Run],
 		page.args = append(page.args, q.args...)
 	})
 	if len(halves) == 0 {
-		return jobs.Page[*jobs.Run]{}, nil
+		return nil, nil, nil
 	}
 	count.add("SELECT " + strings.Join(counts, " + "))
 	page.add(strings.Join(halves, "\nUNION ALL\n"))
-	if err := page.orderBy(runSort, f.Sort, jobs.SortKey{Field: "createdAt", Descending: true}); err != nil {
-		return jobs.Page[*jobs.Run]{}, err
-	}
+	err = page.orderBy(runSort, f.Sort, jobs.SortKey{Field: "createdAt", Descending: true})
 	page.page(f.Start, f.Limit)
+	return count, page, err
+}
+
+// Runs is jobs.RunStore. Each half of the list is walked in the order of its index, and the two are merged as far as the page needs.
+func (c *Core) Runs(ctx context.Context, f jobs.RunQuery) (jobs.Page[*jobs.Run], error) {
 	var result jobs.Page[*jobs.Run]
-	err := c.read(ctx, "list runs", func(v *View) error {
+	count, page, err := runQueries(f)
+	if err != nil || page == nil {
+		return result, err
+	}
+	err = c.read(ctx, "list runs", func(v *View) error {
+		if f.JobID != "" {
+			var tenant jobs.TenantID
+			if ok, err := v.get(&tenant, sqlGetJobTenant, f.JobID); err != nil || !ok || tenant != f.Tenant {
+				return err
+			}
+		}
 		var total []int
 		if err := v.build(&total, count); err != nil {
 			return err

@@ -1,0 +1,226 @@
+package httpapi_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/carillon-go/carillon/httpapi"
+	"github.com/carillon-go/carillon/jobs"
+)
+
+// matrixJob is a job of the matrix with one action and one run, and the level of each caller on it; who is not named has none.
+type matrixJob struct {
+	job    jobs.ID
+	slug   string
+	action jobs.ActionID
+	run    jobs.RunID
+	levels map[string]jobs.Level
+}
+
+// levelOf is the least level of a group of the table in reliability section 9.
+var levelOf = map[string]jobs.Level{"L1": jobs.LevelRead, "L2": jobs.LevelRun, "L3": jobs.LevelEdit, "L5": jobs.LevelShare, "L10": jobs.LevelFull}
+
+// TestAuthorization is the matrix of reliability section 9: every route, every caller, every kind of id. Each request has a parameter that no
+// route knows, so that a request which is allowed is 400 and changes nothing; with that the order 401, 404, 403, 400 is held too.
+func TestAuthorization(t *testing.T) {
+	w := newWorld(t)
+	team := w.matrixJob("dataWizard", "team:logistics", map[string]jobs.Level{
+		"member": 1, "memberPlus": 1, "designer": 2, "dataWizard": 3, "publisher": 5, "admin": 10, "boss": 10, "root": 10,
+		"share1": 1, "share2": 2, "share3": 3, "share5": 5, "share10": 10,
+	})
+	for level, who := range map[jobs.Level]string{1: "share1", 2: "share2", 3: "share3", 5: "share5", 10: "share10"} {
+		w.share(team.job, who, level)
+	}
+	own := w.matrixJob("mara", "", map[string]jobs.Level{"mara": 10, "boss": 10, "root": 10})
+	foreign := w.matrixJob("alien", "", nil)
+	now := time.Now().UTC().Truncate(time.Millisecond)
+	if err := w.store.RegisterWorker(t.Context(), now, jobs.Worker{
+		ID: "w1", Hostname: "h", Status: jobs.WorkerActive, Concurrency: 1, StartedAt: now, HeartbeatAt: now,
+	}); err != nil {
+		t.Fatal(err)
+	}
+	callers := []string{"", "stranger"}
+	for name := range people {
+		callers = append(callers, name, name+"+ro")
+	}
+	asked := 0
+	for _, route := range httpapi.RouteTable() {
+		if route.Accounts {
+			continue // they do not exist beside a host's authenticator; their tests are beside the built-in identity
+		}
+		for _, place := range placesOf(route.Path, team, own, foreign) {
+			for _, caller := range callers {
+				want := wantedStatus(t, route, place, caller)
+				r := httptest.NewRequestWithContext(t.Context(), route.Method, "/api"+place.path+"?matrix=1", strings.NewReader("{}"))
+				r.Header.Set("Content-Type", "application/json")
+				r.Header.Set(callerHeader, caller)
+				answer := httptest.NewRecorder()
+				w.api.ServeHTTP(answer, r)
+				asked++
+				if answer.Code != want {
+					t.Errorf("%s %s (%s) as %q: status %d, want %d: %s", route.Method, route.Path, place.what, caller, answer.Code, want, answer.Body)
+				}
+			}
+		}
+	}
+	if asked < 3000 {
+		t.Errorf("the matrix has %d requests only", asked)
+	}
+	w.check()
+}
+
+// matrixJob makes a job of a caller for the matrix.
+func (w *world) matrixJob(caller string, owner jobs.PrincipalID, levels map[string]jobs.Level) matrixJob {
+	w.t.Helper()
+	j := w.job(caller, jobs.JobSpec{
+		Type: "ok", Name: "Matrix", OwnerID: owner, Actions: []jobs.ActionSpec{{Type: "noted", Name: "a"}},
+		Policies: func() *jobs.Policies { p := jobs.DefaultPolicies(); p.Overlap = jobs.OverlapQueue; return &p }(),
+	})
+	run, err := w.as(caller).Run(w.t.Context(), jobs.JobRef{ID: j.ID}, jobs.RunOptions{})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return matrixJob{j.ID, j.NaturalID(), j.Actions[0].ID, run.ID, levels}
+}
+
+// place is one way to fill the wildcards of a path. A nil job is one that nobody can see.
+type place struct {
+	what, path string
+	job        *matrixJob
+	// missing: the job is there, what is below it is not.
+	missing bool
+}
+
+const (
+	unknownID = "01890a5d-ac96-774b-bcce-b302099a8057"
+	malformed = "not-an-id"
+)
+
+func placesOf(path string, team, own, foreign matrixJob) []place {
+	if !strings.HasPrefix(path, "/jobs/:id") {
+		return itemPlaces(path)
+	}
+	fill := func(id, action, run string) string {
+		return strings.NewReplacer(":id", id, ":jobActionId", action, ":historyId", run).Replace(path)
+	}
+	places := []place{
+		{what: "unknown job", path: fill(unknownID, string(team.action), string(team.run))},
+		{what: "malformed job", path: fill(malformed, string(team.action), string(team.run))},
+		{what: "natural id of nobody", path: fill("globex:nothing", string(team.action), string(team.run))},
+	}
+	add := func(what string, j *matrixJob, action, run string, missing bool) {
+		places = append(places, place{what, fill(string(j.job), action, run), j, missing})
+	}
+	for _, j := range []*matrixJob{&team, &own} {
+		add("own", j, string(j.action), string(j.run), false)
+		places = append(places, place{"natural id", fill(j.slug, string(j.action), string(j.run)), j, false})
+		if below := strings.Contains(path, ":jobActionId") || strings.Contains(path, ":historyId"); below {
+			other := &own
+			if j == &own {
+				other = &team
+			}
+			add("wrong parent", j, string(other.action), string(other.run), true)
+			add("foreign part", j, string(foreign.action), string(foreign.run), true)
+			add("unknown part", j, unknownID, unknownID, true)
+			add("malformed part", j, malformed, malformed, true)
+		}
+	}
+	add("foreign tenant", &foreign, string(foreign.action), string(foreign.run), false)
+	places = append(places, place{"foreign natural id", fill("initech:matrix", string(foreign.action), string(foreign.run)), &foreign, false})
+	return places
+}
+
+// itemPlaces are those of routes that are not below a job. Nobody is hidden a worker or a driver that exists.
+func itemPlaces(path string) []place {
+	if !strings.Contains(path, ":") {
+		return []place{{what: "no id", path: path}}
+	}
+	known := map[string]string{":workerId": "w1", ":driverId": map[bool]string{true: "ok", false: "noted"}[strings.HasPrefix(path, "/job-drivers")]}
+	var places []place
+	for wildcard, id := range known {
+		if strings.Contains(path, wildcard) {
+			places = append(places,
+				place{what: "known", path: strings.Replace(path, wildcard, id, 1), missing: strings.HasPrefix(path, "/job-attachment-drivers")},
+				place{what: "unknown", path: strings.Replace(path, wildcard, "nothing-of-that", 1), missing: true})
+		}
+	}
+	return places
+}
+
+// wantedStatus is the matrix.
+func wantedStatus(t *testing.T, route httpapi.RouteLine, at place, caller string) int {
+	t.Helper()
+	name, readOnly := strings.CutSuffix(caller, "+ro")
+	p, known := people[name]
+	if !known || p.User == "" {
+		return http.StatusUnauthorized
+	}
+	writes := route.Method != http.MethodGet
+	status := func(allowed bool) int {
+		switch {
+		case !allowed || readOnly && writes:
+			return http.StatusForbidden
+		case at.missing:
+			return http.StatusNotFound
+		}
+		return http.StatusBadRequest
+	}
+	switch route.Group {
+	case "I":
+		return status(true)
+	case "C":
+		return status(p.Rights.CreateJobs || p.Superuser)
+	case "S":
+		return status(p.Superuser)
+	case "K":
+		return status(p.Rights.ManageCluster)
+	case "L1", "L2", "L3", "L5", "L10":
+	default:
+		t.Fatalf("%s %s has no group of the matrix: %q", route.Method, route.Path, route.Group)
+	}
+	level := levelIn(at, name, p)
+	switch {
+	case level < jobs.LevelRead || at.missing:
+		return http.StatusNotFound
+	case level < levelOf[route.Group] || readOnly && writes:
+		return http.StatusForbidden
+	}
+	return http.StatusBadRequest
+}
+
+// levelIn is the level of a caller on the job of a place.
+func levelIn(at place, name string, p jobs.Principal) jobs.Level {
+	switch {
+	case at.job == nil:
+		return jobs.LevelNone
+	case at.job.levels == nil: // the job of the other tenant
+		if p.Tenant == "initech" {
+			return jobs.LevelFull
+		}
+		return jobs.LevelNone
+	case p.Tenant != "globex":
+		return jobs.LevelNone
+	}
+	return at.job.levels[name]
+}
+
+// TestAuthorization_Groups holds that exactly the routes below a job go by levels, and that nothing is written with the level that reads.
+func TestAuthorization_Groups(t *testing.T) {
+	groups := map[string]bool{}
+	for _, route := range httpapi.RouteTable() {
+		groups[route.Group] = true
+		if below := strings.HasPrefix(route.Path, "/jobs/:id"); below != (levelOf[route.Group] > 0) {
+			t.Errorf("%s %s is of group %s", route.Method, route.Path, route.Group)
+		}
+		if wantsWrite := route.Method != http.MethodGet; wantsWrite && route.Group == "L1" {
+			t.Errorf("%s %s writes with the level that reads", route.Method, route.Path)
+		}
+	}
+	if len(groups) < 8 {
+		t.Errorf("groups of the table: %s", fmt.Sprint(groups))
+	}
+}

@@ -1,0 +1,312 @@
+package httpapi_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/carillon-go/carillon/httpapi"
+	"github.com/carillon-go/carillon/jobs"
+)
+
+// heldRun is a world in virtual time with a run that is held at the gate.
+func heldRun(t *testing.T, change ...func(*httpapi.Options)) (w *world, c *client, job jobs.ID, run jobs.RunID) {
+	t.Helper()
+	w = newWorld(t, change...)
+	w.startEngine()
+	c = w.serve("mara")
+	j := w.job("mara", jobs.JobSpec{Type: "block", Name: "Held"})
+	_, started := c.run(j.ID, "?wait=0")
+	w.await(started.ID, "running")
+	synctest.Wait()
+	return w, c, j.ID, started.ID
+}
+
+// broken reads a stream that does not end in order.
+func (l *listener) broken() {
+	l.t.Helper()
+	if text, err := io.ReadAll(l.body); err == nil {
+		l.t.Errorf("the stream ended in order, after %q", text)
+	}
+}
+
+func TestStream_Quiet(t *testing.T) {
+	t.Run("a comment goes out every 15 seconds, and the server's time-outs do not end the stream", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			w, c, job, run := heldRun(t)
+			l := c.listen(job, run)
+			l.until("log", "waiting at the gate")
+			start := time.Now()
+			for range 4 {
+				if text, ok := l.block(); !ok || text != ": still here" {
+					t.Fatalf("instead of a comment comes %q", text)
+				}
+			}
+			if quiet := time.Since(start); quiet != time.Minute {
+				t.Errorf("four comments took %s", quiet)
+			}
+			if err := w.gate.release(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if e := l.rest(); e[len(e)-1].name != "end" {
+				t.Errorf("the last event is %v", e[len(e)-1])
+			}
+		})
+	})
+	t.Run("a listener that goes away frees its place", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			w, c, job, run := heldRun(t)
+			l := c.listen(job, run)
+			l.until("log", "waiting")
+			if n := w.api.LiveStreams(); n != 1 {
+				t.Fatalf("%d streams are open", n)
+			}
+			l.cancel()
+			synctest.Wait()
+			if n := w.api.LiveStreams(); n != 0 {
+				t.Errorf("%d streams are open after the listener has gone", n)
+			}
+			if strings.Contains(w.log.String(), "request failed") {
+				t.Errorf("that is no failure: %s", w.log)
+			}
+		})
+	})
+	t.Run("a listener that does not read is dropped", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			w, c, job, run := heldRun(t)
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			res, err := c.do(ctx, http.MethodGet, "/jobs/"+string(job)+"/history/"+string(run)+"/progress", "Accept", "text/event-stream")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.close(res)
+			// The client's transport reads 4 KiB ahead; comments of a quiet stream fill that, and then nothing is taken any more.
+			time.Sleep(24 * time.Hour)
+			synctest.Wait()
+			if n := w.api.LiveStreams(); n != 0 {
+				t.Errorf("%d streams are open", n)
+			}
+		})
+	})
+}
+
+func TestStream_Ends(t *testing.T) {
+	t.Run("a shutdown ends it", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			w, c, job, run := heldRun(t)
+			l := c.listen(job, run)
+			l.until("log", "waiting")
+			w.api.Close()
+			if events := l.rest(); events[len(events)-1].name == "end" {
+				t.Error("the run has not ended, but the stream says so")
+			}
+			if n := w.api.LiveStreams(); n != 0 {
+				t.Errorf("%d streams are open", n)
+			}
+		})
+	})
+	t.Run("an identity that is revoked ends it within 30 seconds", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			w, c, job, run := heldRun(t)
+			l := c.listen(job, run)
+			l.until("log", "waiting")
+			start := time.Now()
+			w.callers.revoke("mara")
+			l.broken()
+			if after := time.Since(start); after > 30*time.Second {
+				t.Errorf("it lasted %s", after)
+			}
+			if n := w.api.LiveStreams(); n != 0 {
+				t.Errorf("%d streams are open", n)
+			}
+		})
+	})
+	t.Run("a job that is removed ends it", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			w, c, job, run := heldRun(t)
+			l := c.listen(job, run)
+			l.until("log", "waiting")
+			if err := w.as("mara").DeleteJob(t.Context(), jobs.JobRef{ID: job}, true, jobs.Precondition{}); err != nil {
+				t.Fatal(err)
+			}
+			l.broken()
+		})
+	})
+	t.Run("a run that is cancelled ends it in order", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			w, c, job, run := heldRun(t)
+			l := c.listen(job, run)
+			l.until("log", "waiting")
+			if _, err := w.as("mara").CancelRun(t.Context(), jobs.JobRef{ID: job}, run); err != nil {
+				t.Fatal(err)
+			}
+			events := l.rest()
+			if last := events[len(events)-1]; last.name != "end" || !strings.Contains(last.data, `"status":"canceled"`) {
+				t.Errorf("the last event is %v", last)
+			}
+		})
+	})
+}
+
+func TestStream_Limits(t *testing.T) {
+	few := func(o *httpapi.Options) { o.StreamsPerUser, o.Streams = 1, 2 }
+	synctest.Test(t, func(t *testing.T) {
+		w, c, job, run := heldRun(t, few)
+		path := "/jobs/" + string(job) + "/history/" + string(run) + "/progress"
+		refused := func(caller string) {
+			t.Helper()
+			other := *c
+			other.caller = caller
+			res, err := other.do(t.Context(), http.MethodGet, path, "Accept", "text/event-stream")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.close(res)
+			if res.StatusCode != http.StatusServiceUnavailable || res.Header.Get("Retry-After") == "" {
+				t.Errorf("as %s: status %d, Retry-After %q", caller, res.StatusCode, res.Header.Get("Retry-After"))
+			}
+		}
+		first := c.listen(job, run)
+		refused("mara") // one for each user
+		boss := *c
+		boss.caller = "boss"
+		boss.listen(job, run)
+		refused("root") // two in all
+		first.cancel()
+		synctest.Wait()
+		c.listen(job, run).until("log", "waiting")
+		if n := w.api.LiveStreams(); n != 2 {
+			t.Errorf("%d streams are open", n)
+		}
+	})
+}
+
+func TestRun_Wait(t *testing.T) {
+	t.Run("for some seconds", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t)
+			w.startEngine()
+			c := w.serve("mara")
+			j := w.job("mara", jobs.JobSpec{Type: "block", Name: "Waits"})
+			start := time.Now()
+			status, run := c.run(j.ID, "?wait=7")
+			if status != http.StatusAccepted || run.Status != "running" {
+				t.Errorf("status %d, the run is %s", status, run.Status)
+			}
+			if took := time.Since(start); took < 7*time.Second || took > 8*time.Second {
+				t.Errorf("the answer came after %s", took)
+			}
+			if n := w.api.Waiting(); n != 0 {
+				t.Errorf("%d requests wait", n)
+			}
+		})
+	})
+	t.Run("until the end, beyond the server's time-outs", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t)
+			w.startEngine()
+			c := w.serve("mara")
+			j := w.job("mara", jobs.JobSpec{Type: "block", Name: "Waits long"})
+			done := make(chan error, 1)
+			go func() {
+				time.Sleep(3 * time.Hour)
+				done <- w.gate.release(t.Context())
+			}()
+			status, run := c.run(j.ID, "")
+			if status != http.StatusOK || run.Status != "success" {
+				t.Errorf("status %d, the run is %s", status, run.Status)
+			}
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+		})
+	})
+	t.Run("the client goes away and the run goes on", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t)
+			w.startEngine()
+			c := w.serve("mara")
+			j := w.job("mara", jobs.JobSpec{Type: "block", Name: "Left alone"})
+			ctx, cancel := context.WithCancel(t.Context())
+			gone := make(chan error, 1)
+			go func() {
+				res, err := c.do(ctx, http.MethodPost, "/jobs/"+string(j.ID))
+				if err == nil {
+					err = errors.Join(errors.New("it was answered"), res.Body.Close())
+				}
+				gone <- err
+			}()
+			synctest.Wait()
+			if n := w.api.Waiting(); n != 1 {
+				t.Errorf("%d requests wait", n)
+			}
+			cancel()
+			if err := <-gone; !errors.Is(err, context.Canceled) {
+				t.Errorf("the client got %v", err)
+			}
+			synctest.Wait()
+			if n := w.api.Waiting(); n != 0 {
+				t.Errorf("%d requests wait after the client has gone", n)
+			}
+			if err := w.gate.release(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			page, err := w.as("mara").Runs(t.Context(), jobs.JobRef{ID: j.ID}, jobs.RunQuery{Limit: 1})
+			if err != nil || page.Total != 1 {
+				t.Fatalf("runs: %v, %v", page, err)
+			}
+			w.await(page.Items[0].ID, "success")
+			w.check()
+		})
+	})
+	t.Run("a shutdown answers at once that it goes on", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t)
+			w.startEngine()
+			c := w.serve("mara")
+			j := w.job("mara", jobs.JobSpec{Type: "block", Name: "Shut"})
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				time.Sleep(time.Second)
+				w.api.Close()
+			}()
+			status, run := c.run(j.ID, "")
+			<-done
+			if status != http.StatusAccepted || run.Status != "running" {
+				t.Errorf("status %d, the run is %s", status, run.Status)
+			}
+		})
+	})
+	t.Run("beyond the limit nobody waits, but the run is started", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, func(o *httpapi.Options) { o.Waiting = 1 })
+			w.startEngine()
+			c := w.serve("mara")
+			j := w.job("mara", jobs.JobSpec{Type: "block", Name: "First"})
+			other := w.job("mara", jobs.JobSpec{Type: "block", Name: "Second"})
+			first := make(chan int, 1)
+			go func() {
+				status, _ := c.run(j.ID, "?wait=60")
+				first <- status
+			}()
+			synctest.Wait()
+			start := time.Now()
+			if status, run := c.run(other.ID, ""); status != http.StatusAccepted || run.ID == "" {
+				t.Errorf("status %d, run %q", status, run.ID)
+			}
+			if took := time.Since(start); took > time.Second {
+				t.Errorf("it waited %s", took)
+			}
+			if status := <-first; status != http.StatusAccepted {
+				t.Errorf("the first has status %d", status)
+			}
+		})
+	})
+}

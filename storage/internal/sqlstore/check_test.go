@@ -1,0 +1,154 @@
+package sqlstore_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/carillon-go/carillon/jobs"
+	"github.com/carillon-go/carillon/storage/internal/sqlstore"
+	"github.com/carillon-go/carillon/storage/sqlite"
+)
+
+var morning = time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
+
+// world fills a store with something of everything: a job with an ended, a running and a queued run of its fires, a draft.
+func world(t *testing.T, s *sqlite.Store) {
+	t.Helper()
+	ctx := context.Background()
+	j := &jobs.Job{
+		ID: "j", Tenant: "acme", Slug: "stock", OwnerID: "mara", Enabled: true, Revision: 1, CreatedAt: morning, UpdatedAt: morning,
+		NextRunAt:  morning.Add(time.Minute),
+		Definition: jobs.Definition{Type: "report", Name: "Stock", Data: json.RawMessage(`{}`), Policies: jobs.DefaultPolicies()},
+	}
+	j.Schedule = jobs.Schedule{Interval: "* * * * *", IntervalType: jobs.IntervalCron}
+	j.Policies.Overlap, j.Policies.MaxConcurrent = jobs.OverlapAllow, 2
+	single := *j
+	single.ID, single.Slug, single.NextRunAt = "single", "single", time.Time{}
+	single.Policies.Overlap, single.Policies.MaxConcurrent = jobs.OverlapQueue, 1
+	draft := *j
+	draft.ID, draft.Slug, draft.EditingID, draft.NextRunAt, draft.Enabled = "draft", "", "j", time.Time{}, false
+	steps := []error{
+		s.InsertJob(ctx, morning, j), s.InsertJob(ctx, morning, &single), s.InsertJob(ctx, morning, &draft),
+		s.RegisterWorker(ctx, morning, jobs.Worker{ID: "w", Hostname: "h"}),
+	}
+	for i := range 3 {
+		_, err := s.Plan(ctx, morning.Add(time.Duration(i+1)*time.Minute), 10)
+		steps = append(steps, err)
+	}
+	now := morning.Add(3 * time.Minute)
+	start := jobs.Start{Tenant: "acme", JobID: "single", Trigger: jobs.TriggerManual, Params: []json.RawMessage{nil}}
+	_, err := s.StartRuns(ctx, now, start)
+	_, err2 := s.StartRuns(ctx, now, start)
+	steps = append(steps, err, err2)
+	has := func(jobs.DriverKind, string) bool { return true }
+	r, err := s.Exchange(ctx, jobs.ExchangeRequest{Worker: "w", Beat: 1, Now: now, Want: 2, Has: has})
+	if err := errors.Join(append(steps, err)...); err != nil {
+		t.Fatal(err)
+	}
+	c := r.Claimed[0]
+	c.Run.Steps[0].State, c.Run.Steps[0].Seq = jobs.StepSuccess, 2
+	_, err = s.Exchange(ctx, jobs.ExchangeRequest{Worker: "w", Beat: 2, Now: now, Has: has, Outcomes: []jobs.Outcome{{
+		RunID: c.Run.ID, Fence: c.Run.Fence, Steps: c.Run.Steps, Seq: 3, End: &jobs.RunEnd{Status: jobs.RunSuccess, At: now},
+		Logs: []jobs.LogEntry{{Index: 0, Seq: 1, Message: "a", CreatedAt: now}, {Index: 1, Seq: 3, Message: "b", CreatedAt: now}},
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// breaks has, for each invariant, changes of the database after which it does not hold.
+var breaks = map[string][]string{
+	"I2: a job has at most one run that does not wait, unless its policy allows more": {
+		`UPDATE runs SET blocked = 0 WHERE job_id = 'single' AND blocked = 1`,
+	},
+	"I2: queued runs that may start are within the policy of their job": {`UPDATE jobs SET max_concurrent = 1 WHERE id = 'j'`},
+	"I10: a run waits only if its job has no room":                      {`UPDATE jobs SET overlap = 'allow', max_concurrent = 9 WHERE id = 'single'`},
+	"an exclusive key is held only by a job whose runs must not overlap": {
+		`UPDATE jobs SET overlap = 'allow' WHERE id = 'single'`,
+	},
+	"a job whose runs must not overlap and that has one open run gives it the exclusive key": {`UPDATE runs SET exclusive_key = NULL`},
+	"I3: a fire has one line": {`INSERT INTO fires SELECT job_id, fire_at, 0, 0, 'ran', '', '', 0 FROM run_history`},
+	"I8: the next fire is later than every fire that was decided": {
+		`INSERT INTO fires VALUES ('j', 1, 0, 0, 'missed', 'x', '', 0), ('j', 2, 9000000000000, 5, 'missed', 'x', '', 0)`,
+	},
+	"a draft has no slug and no next fire":          {`UPDATE jobs SET next_run_at = 7 WHERE id = 'draft'`},
+	"a live run is not in the history":              {`UPDATE runs SET id = (SELECT id FROM run_history) WHERE status = 'running'`},
+	"a running run is held by a live worker":        {`UPDATE job_workers SET status = 'lost', stopped_at = 1`},
+	"a run belongs to a job of its tenant":          {`UPDATE runs SET tenant = 'umbrella'`},
+	"the revision of a run is kept":                 {`UPDATE runs SET revision = 9`},
+	"the definition of a job is kept":               {`UPDATE jobs SET revision = 9`},
+	"a log entry belongs to a run":                  {`UPDATE run_logs SET run_id = 'x'`},
+	"events of a run are not newer than its number": {`UPDATE run_logs SET seq = 99 WHERE idx = 1`},
+	"events of a run grow with the index of their entries": {
+		`UPDATE run_logs SET seq = 3 WHERE idx = 0`, `UPDATE run_logs SET seq = 2 WHERE idx = 1`,
+	},
+	"a run that has not begun has the revision, the drivers and the priority of its job": {
+		`UPDATE runs SET urgency = 5 WHERE status = 'queued'`,
+	},
+	"I4: an ended run began before it ended": {
+		`PRAGMA ignore_check_constraints = 1`, `DROP TRIGGER run_history_final`, `UPDATE run_history SET started_at = 0`,
+	},
+	"an ended run has a result for each step that its worker told of": {
+		`DROP TRIGGER run_history_final`, `UPDATE run_history SET steps = '[{"state":"started"}]'`,
+	},
+	"the number of queued runs of a tenant is counted right":                 {`UPDATE tenants SET queued = queued + 1`},
+	"the sign of a delay is set for every run that waits for a time to come": {`UPDATE runs SET not_before = updated_at + 1 WHERE status = 'queued'`},
+	"a step result names its event":                                          {`UPDATE runs SET steps = '[{"seq":99}]'`},
+}
+
+func TestCore_Check(t *testing.T) {
+	ctx := context.Background()
+	t.Run("what the store has written passes", func(t *testing.T) {
+		s, _ := newDatabase(t)
+		world(t, s)
+		if err := s.Check(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	for _, sentence := range sqlstore.Invariants() {
+		t.Run(sentence, func(t *testing.T) {
+			s, db := newDatabase(t)
+			world(t, s)
+			changes, ok := breaks[sentence]
+			if !ok {
+				t.Fatal("nothing breaks this invariant")
+			}
+			for _, change := range changes {
+				if _, err := db.Exec(change); err != nil {
+					t.Fatalf("%s: %v", change, err)
+				}
+			}
+			if err := s.Check(ctx); err == nil || !strings.Contains(err.Error(), sentence) {
+				t.Errorf("Check: %v, want it to name the broken invariant", err)
+			}
+		})
+	}
+	t.Run("limits that are exceeded are named", func(t *testing.T) {
+		s, db := newDatabase(t)
+		world(t, s)
+		if _, err := db.Exec(`UPDATE runs SET status = 'running', worker_id = 'w', started_at = 1 WHERE blocked = 0`); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := db.Exec(`UPDATE tenants SET concurrency = 1`); err != nil {
+			t.Fatal(err)
+		}
+		var fault *sqlstore.CheckError
+		if err := s.Check(ctx); !errors.As(err, &fault) || !strings.Contains(err.Error(), "running, limit 1") {
+			t.Errorf("Check: %v, want the limit named", err)
+		}
+	})
+}
+
+func TestSchema_finalRows(t *testing.T) {
+	s, db := newDatabase(t)
+	world(t, s)
+	for _, change := range []string{`UPDATE run_history SET error = 'x'`, `UPDATE job_revisions SET definition = '{}'`} {
+		if _, err := db.Exec(change); err == nil {
+			t.Errorf("%s: no error", change)
+		}
+	}
+}

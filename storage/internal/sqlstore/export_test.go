@@ -1,0 +1,44 @@
+package sqlstore
+
+import "github.com/carillon-go/carillon/jobs"
+
+// Statement is a text with a number of parameters that do not matter for its plan.
+type Statement struct {
+	Text string
+	Args int
+}
+
+// ProductStatements are the statements that carry the product, by name: their plans are golden files.
+func ProductStatements() map[string]Statement {
+	all := map[string]Statement{
+		"beat": {sqlBeat, 4}, "claim": {sqlClaim, 7}, "claim_groups": {sqlListGroups, 0}, "claim_more": {sqlMoreDue, 4},
+		"claim_next": {sqlNextDelayed, 2}, "claim_running": {sqlCountRunning, 1}, "claim_some": {sqlClaimSome, 8},
+		"cancel_requested": {sqlListCancelRequested, 1}, "end_delete": {sqlDeleteEnded, 2}, "end_read": {sqlListEnding, 2},
+		"record": {sqlRecord, 8}, "promote": {sqlPromote, 3}, "promote_jobs": {sqlListWaiting, 1}, "start_open": {sqlCountOpen, 2},
+		"start_live": {sqlListLive, 2}, "plan_due": {sqlListDue, 2}, "plan_next": {sqlNextDue, 0}, "fire_run": {sqlGetFireRun, 2},
+		"takeover_held": {sqlListHeld, 1}, "job_states": {sqlListJobStates, 1}, "prune_old": {sqlListOld, 3},
+		"prune_surplus": {sqlListSurplus, 3}, "jobs_by_slug": {sqlGetJobBySlug, 2},
+	}
+	add := func(name string, q *query) { all[name] = Statement{q.text(), len(q.args)} }
+	_, page, _ := jobQueries(jobs.JobQuery{Tenant: "t", Limit: 30})
+	add("list_jobs", page)
+	_, page, _ = jobQueries(jobs.JobQuery{Tenant: "t", Limit: 30, ReadableBy: []jobs.PrincipalID{"p"}})
+	add("list_jobs_readable", page)
+	count, page, _ := runQueries(jobs.RunQuery{Tenant: "t", JobID: "j", Limit: 30})
+	add("history_of_job", page)
+	add("history_of_job_count", count)
+	_, page, _ = runQueries(jobs.RunQuery{Tenant: "t", Limit: 30})
+	add("history_of_tenant", page)
+	_, page = fireQueries(jobs.FireQuery{Tenant: "t", JobID: "j", Limit: 30})
+	add("ledger", page)
+	return all
+}
+
+// Invariants are the sentences of Check.
+func Invariants() []string {
+	out := make([]string, len(invariants))
+	for i := range invariants {
+		out[i] = invariants[i].sentence
+	}
+	return out
+}

@@ -1,0 +1,42 @@
+package sqlite
+
+import (
+	"context"
+
+	"github.com/carillon-go/carillon/storage/internal/sqlstore"
+)
+
+// SchemaVersion is the schema that a test of migrations expects.
+const SchemaVersion = schemaVersion
+
+// Commits and Statements count what the writing connection has done.
+func (s *Store) Commits() int64    { return s.db.writer.commits.Load() }
+func (s *Store) Statements() int64 { return s.db.writer.statements.Load() }
+
+// Hold keeps the writer busy until release is called, so that writes gather. It returns when the writer is held.
+func (s *Store) Hold() (release func()) {
+	held, free, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	go func() {
+		done <- s.db.Write(context.Background(), func(*sqlstore.Tx) error {
+			close(held)
+			<-free
+			return nil
+		})
+	}()
+	<-held
+	return func() {
+		close(free)
+		<-done
+	}
+}
+
+// Waiting is how many writes wait for the writer.
+func (s *Store) Waiting() int { return len(s.db.writer.queue) }
+
+// WritePanic runs a write that panics.
+func (s *Store) WritePanic(value any) error {
+	return s.db.Write(context.Background(), func(*sqlstore.Tx) error { panic(value) })
+}
+
+// Translate gives an error to the dialect, as if a statement had failed with it.
+func (s *Store) Translate(err error) error { return s.db.Translate(err) }

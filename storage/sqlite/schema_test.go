@@ -1,0 +1,101 @@
+package sqlite_test
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/carillon-go/carillon/jobs"
+	"github.com/carillon-go/carillon/storage/sqlite"
+)
+
+// released has the SHA-256 of each migration that was released. Never change a line: a released file is final (R30). Add one when a
+// version with a new migration is released.
+var released = map[string]string{}
+
+func TestMigrations(t *testing.T) {
+	files, err := filepath.Glob("migrations/*.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(files) != sqlite.SchemaVersion {
+		t.Errorf("%d migrations, and the newest schema is %d", len(files), sqlite.SchemaVersion)
+	}
+	name := regexp.MustCompile(`^\d{4}_[a-z]+(_[a-z]+)*\.sql$`)
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		base := filepath.Base(file)
+		if !name.MatchString(base) {
+			t.Errorf("%s is not named as NNNN_words.sql", base)
+		}
+		sum := sha256.Sum256(text)
+		if want, ok := released[base]; ok && want != hex.EncodeToString(sum[:]) {
+			t.Errorf("%s was released and has changed", base)
+		}
+		if strings.Contains(string(text), "-- +goose Down") || strings.Contains(string(text), "NO TRANSACTION") {
+			t.Errorf("%s goes back or has no transaction; migrations go forward only, one transaction each", base)
+		}
+	}
+}
+
+// checkList reads the values of a CHECK (column IN (...)) of a table.
+func checkList(t *testing.T, schema, table, column string) []string {
+	t.Helper()
+	_, rest, ok := strings.Cut(schema, "CREATE TABLE "+table+" (")
+	if !ok {
+		t.Fatalf("no table %s", table)
+	}
+	body, _, _ := strings.Cut(rest, ") STRICT")
+	m := regexp.MustCompile(`CHECK \(` + column + ` IN \(([^)]*)\)\)`).FindStringSubmatch(body)
+	if m == nil {
+		t.Fatalf("no list for %s.%s", table, column)
+	}
+	var values []string
+	for _, v := range strings.Split(m[1], ",") {
+		values = append(values, strings.Trim(strings.TrimSpace(v), "'"))
+	}
+	slices.Sort(values)
+	return values
+}
+
+func words[T ~string](values ...T) []string {
+	var out []string
+	for _, v := range values {
+		out = append(out, string(v))
+	}
+	slices.Sort(out)
+	return out
+}
+
+// TestSchema_lists compares what the tables allow with what the model knows.
+func TestSchema_lists(t *testing.T) {
+	text, err := os.ReadFile("migrations/0001_first_schema.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		table, column string
+		want          []string
+	}{
+		{"runs", "status", words(jobs.RunQueued, jobs.RunRunning)},
+		{"run_history", "status", words(jobs.RunSuccess, jobs.RunWarning, jobs.RunError, jobs.RunCanceled)},
+		{"runs", "trigger_kind", words(jobs.TriggerSchedule, jobs.TriggerManual, jobs.TriggerCatchup)},
+		{"jobs", "overlap", words(jobs.OverlapSkip, jobs.OverlapQueue, jobs.OverlapCancel, jobs.OverlapAllow)},
+		{"job_workers", "status", words(jobs.WorkerActive, jobs.WorkerDraining, jobs.WorkerLost, jobs.WorkerStopped)},
+		{"fires", "outcome", words(jobs.FireRan, jobs.FireSkipped, jobs.FireCoalesced, jobs.FireMissed, jobs.FireWithdrawn)},
+	} {
+		if d := cmp.Diff(c.want, checkList(t, string(text), c.table, c.column)); d != "" {
+			t.Errorf("%s.%s (-model +table):\n%s", c.table, c.column, d)
+		}
+	}
+}
