@@ -125,8 +125,13 @@ func (b *errorBody) fields(source string, fields []jobs.FieldError) {
 
 // writeError answers with the body of contract 1.10 and logs what a person has to know.
 func (a *API) writeError(w http.ResponseWriter, r *http.Request, requestID string, err error) {
-	body, retryAfter, _ := problem(err)
+	body, _, _ := problem(err)
 	a.logFailure(r, requestID, body.StatusCode, err)
+	answerError(w, r, err)
+}
+
+func answerError(w http.ResponseWriter, r *http.Request, err error) {
+	body, retryAfter, _ := problem(err)
 	if body.StatusCode == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", "Bearer")
 	}

@@ -148,7 +148,7 @@ func (a *API) handler(route route) httprouter.Handle {
 				panic(v) // the connection must break: the client has a part of an answer
 			}
 			a.log.ErrorContext(r.Context(), "panic in handler", "request_id", req.id, "path", route.path, "panic", v, "stack", stack())
-			a.writeError(out, r, req.id, errors.New("panic"))
+			answerError(out, r, errors.New("panic"))
 		}()
 		if err := a.serve(out, req, route); err != nil {
 			if out.started {

@@ -55,7 +55,7 @@ func (b *logBuffer) String() string {
 func newWorld(t testing.TB, change ...func(*httpapi.Options)) *world {
 	t.Helper()
 	w := &world{t: t, path: filepath.Join(t.TempDir(), "jobs.db"), log: &logBuffer{}, gate: newGate(), callers: newCallers()}
-	logger := slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	logger := w.logger()
 	store, err := sqlite.Open(t.Context(), w.path, sqlite.Options{Logger: logger, Synchronous: "NORMAL", MinFreeBytes: -1})
 	if err != nil {
 		t.Fatalf("open store: %v", err)
@@ -87,11 +87,14 @@ func newWorld(t testing.TB, change ...func(*httpapi.Options)) *world {
 	return w
 }
 
+func (w *world) logger() *slog.Logger {
+	return slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
+
 // startEngine runs a worker until the test ends, and waits until it is registered.
 func (w *world) startEngine() {
 	w.t.Helper()
-	logger := slog.New(slog.NewJSONHandler(w.log, nil))
-	s, err := scheduler.New(w.store, w.registry, scheduler.Options{Vault: w.service.Vault(), Logger: logger, Grace: time.Millisecond})
+	s, err := scheduler.New(w.store, w.registry, scheduler.Options{Vault: w.service.Vault(), Logger: w.logger(), Grace: time.Millisecond})
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -261,9 +261,8 @@ func (c *Client) patchSchedule(f *Faults, j *Job, p JobPatch, at time.Time) (Sch
 		s.IntervalType = IntervalType(optional(p.IntervalType, ""))
 	}
 	s.Anchor = at
-	if p.Interval.Null && !p.IntervalType.Set {
+	if s.byHand() && (p.Interval.Null || j.Schedule.byHand() && !p.Interval.Set && !p.StartOn.Set) {
 		// Null means by hand only; bounds alone must not be read as a "once" schedule.
-		s.Interval, s.IntervalType = "", ""
 		bounds := s
 		bounds.Interval, bounds.IntervalType = "1 day", IntervalSimple
 		return sameUnlessChanged(j.Schedule, s), !sameSchedule(j.Schedule, s), f.Merge("", bounds.Validate())
@@ -276,6 +275,10 @@ func (c *Client) patchSchedule(f *Faults, j *Job, p JobPatch, at time.Time) (Sch
 	next := sameUnlessChanged(j.Schedule, normal)
 	return next, !sameSchedule(j.Schedule, normal), nil
 }
+
+// byHand reports whether a schedule as it is stored never fires by itself, although it may have bounds. A schedule that a caller writes is
+// not: there, a start alone means "once" (contract 11.3), and Normalize says so in the type.
+func (s Schedule) byHand() bool { return s.Interval == "" && s.IntervalType == "" }
 
 // sameUnlessChanged keeps the anchor of a schedule whose other fields are sent as they are stored: that is no change.
 func sameUnlessChanged(old, updated Schedule) Schedule {

@@ -209,7 +209,7 @@ func fingerprint(j *Job) ([]byte, error) {
 
 // nextRun is the fire after that moment, if the job fires at all.
 func (j *Job) nextRun(after time.Time) time.Time {
-	if !j.Enabled || j.IsDraft() || j.Schedule.IsZero() {
+	if !j.Enabled || j.IsDraft() || j.Schedule.byHand() {
 		return time.Time{}
 	}
 	next, ok := j.EffectiveSchedule().Next(after)

@@ -29,7 +29,7 @@ func (c *Client) Run(ctx context.Context, ref JobRef, o RunOptions) (*Run, error
 // RunMany starts one run for each of the params, all or none. The job's overlap policy must allow it.
 func (c *Client) RunMany(ctx context.Context, ref JobRef, params []json.RawMessage) ([]Run, error) {
 	if len(params) == 0 {
-		return nil, nil
+		return nil, c.Can(ctx, ref, PermissionRun)
 	}
 	return c.start(ctx, ref, params, RunOptions{})
 }

@@ -145,7 +145,7 @@ func TestScheduler_night(t *testing.T) {
 		}
 		time.Sleep(time.Until(begin.Add(time.Duration(hours) * time.Hour)))
 		end := now()
-		time.Sleep(time.Minute)
+		time.Sleep(30 * time.Second) // nothing fires between two full minutes
 		for _, e := range engines {
 			e.stop()
 		}

@@ -125,6 +125,7 @@ func (w *writer) loop() {
 	defer poll.Stop()
 	poll.Stop()
 	polling := false
+	w.look()
 	for {
 		select {
 		case r, ok := <-w.queue:
@@ -137,7 +138,10 @@ func (w *writer) loop() {
 			if on := w.watching.Load(); on != polling {
 				polling = on
 				if on {
-					w.look()
+					// Against the version of the last look: what was committed between Watch and this moment is news too.
+					if w.look() {
+						w.changed()
+					}
 					poll.Reset(pollEvery)
 				} else {
 					poll.Stop()

@@ -111,6 +111,10 @@ var invariants = []invariant{
 	SELECT t.id
 	FROM   (SELECT id FROM tenants UNION SELECT tenant FROM runs) t LEFT JOIN tenants c ON c.id = t.id
 	WHERE  COALESCE(c.queued, 0) <> (SELECT count(*) FROM runs r WHERE r.tenant = t.id AND r.status = 'queued')`},
+	{"the number of jobs of a tenant is counted right", `
+	SELECT t.id
+	FROM   (SELECT id FROM tenants UNION SELECT tenant FROM jobs) t LEFT JOIN tenants c ON c.id = t.id
+	WHERE  COALESCE(c.jobs, 0) <> (SELECT count(*) FROM jobs j WHERE j.tenant = t.id AND j.editing_id IS NULL)`},
 	{"the sign of a delay is set for every run that waits for a time to come", `
 	SELECT id
 	FROM   runs

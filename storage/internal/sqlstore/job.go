@@ -64,11 +64,31 @@ func (t *Tx) job(tenant jobs.TenantID, id jobs.ID) (*jobRow, error) {
 	return &row, nil
 }
 
-// sqlCountJobs: index jobs_name.
-const sqlCountJobs = `
-	SELECT count(*)
-	FROM   jobs
-	WHERE  tenant = ? AND editing_id IS NULL`
+const (
+	// sqlCountJobs: lookup by primary key.
+	sqlCountJobs = `
+	SELECT jobs
+	FROM   tenants
+	WHERE  id = ?`
+	// sqlAddJobs: lookup by primary key.
+	sqlAddJobs = `
+	INSERT INTO tenants (id, jobs)
+	VALUES (?, ?)
+	ON CONFLICT (id) DO UPDATE SET jobs = tenants.jobs + excluded.jobs`
+)
+
+// addJob counts a new job of the tenant, up to the limit. Drafts do not count.
+func (t *Tx) addJob(tenant jobs.TenantID) error {
+	var n int
+	if _, err := t.get(&n, sqlCountJobs, tenant); err != nil {
+		return err
+	}
+	if n >= jobs.MaxJobsPerTenant {
+		return jobs.Conflict("the tenant has %d jobs; the limit is %d", n, jobs.MaxJobsPerTenant)
+	}
+	_, err := t.exec(sqlAddJobs, tenant, 1)
+	return err
+}
 
 const sqlInsertJob = `
 	INSERT INTO jobs (slug, owner_id, owner_fold, editing_id, type, type_fold, name_fold, description_fold, enabled, next_run_at, revision,
@@ -114,12 +134,8 @@ func (c *Core) InsertJob(ctx context.Context, now time.Time, j *jobs.Job) error 
 	drivers := driversOf(&j.Definition)
 	return c.write(ctx, "insert job", func(t *Tx) error {
 		if !j.IsDraft() {
-			var n int
-			if _, err := t.get(&n, sqlCountJobs, j.Tenant); err != nil {
+			if err := t.addJob(j.Tenant); err != nil {
 				return err
-			}
-			if n >= jobs.MaxJobsPerTenant {
-				return jobs.Conflict("the tenant has %d jobs; the limit is %d", n, jobs.MaxJobsPerTenant)
 			}
 		}
 		set, err := c.sets.id(t, drivers)
@@ -172,6 +188,9 @@ func (c *Core) SaveJob(ctx context.Context, now time.Time, j *jobs.Job, base int
 		}
 		if old.Revision != base {
 			return jobs.ErrPrecondition
+		}
+		if old.EditingID != j.EditingID {
+			return fmt.Errorf("save job %s: it is a draft of %q and cannot become one of %q", j.ID, old.EditingID, j.EditingID)
 		}
 		if j.Revision == base {
 			if err := t.sameDefinition(j, definition); err != nil {
@@ -290,6 +309,11 @@ func (c *Core) DeleteJob(ctx context.Context, now time.Time, tenant jobs.TenantI
 		}
 		for _, gone := range append(drafts, id) {
 			if err := t.removeJob(tenant, gone); err != nil {
+				return err
+			}
+		}
+		if job.EditingID == "" {
+			if _, err := t.exec(sqlAddJobs, tenant, -1); err != nil {
 				return err
 			}
 		}

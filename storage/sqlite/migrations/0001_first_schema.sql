@@ -11,10 +11,11 @@ CREATE TABLE cluster (
 	timeout_ms   INTEGER NOT NULL CHECK (timeout_ms BETWEEN 2000 AND 3600000)
 ) STRICT;
 
--- concurrency 0: the default. queued counts the queued runs of the tenant.
+-- concurrency 0: the default. jobs and queued count the tenant's jobs without drafts and its queued runs, so that their limits cost no walk.
 CREATE TABLE tenants (
 	id          TEXT    NOT NULL PRIMARY KEY,
 	concurrency INTEGER NOT NULL DEFAULT 0 CHECK (concurrency BETWEEN 0 AND 10000),
+	jobs        INTEGER NOT NULL DEFAULT 0,
 	queued      INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 
