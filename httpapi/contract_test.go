@@ -77,6 +77,9 @@ func (s *story) tell(t *testing.T, c fileCase) {
 		t.Fatalf("line %d: %s %s gives %d, want %d: %.800s", c.line, c.method, c.path, answer.Code, c.status, body)
 	}
 	checkAnswer(t, c, answer)
+	if !strings.HasPrefix(c.path, "//") && strings.Contains(answer.Header().Get("Content-Type"), "json") {
+		checkLinks(t, answer.Body.Bytes())
+	}
 	for _, line := range c.wantHeaders {
 		s.checkHeader(t, line, answer.Header())
 	}

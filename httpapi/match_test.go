@@ -3,9 +3,11 @@ package httpapi_test
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"reflect"
 	"slices"
 	"strings"
+	"testing"
 	"time"
 
 	"github.com/carillon-go/carillon/jobs"
@@ -115,6 +117,47 @@ func matchText(path string, got any, want string, vars map[string]string) error 
 		return fmt.Errorf("%s is %s, want %s", path, show(got), want)
 	}
 	return nil
+}
+
+// checkLinks finds every href of an answer: it has to be the path of a route, with UUIDs for jobs.
+func checkLinks(t testing.TB, body []byte) {
+	t.Helper()
+	var answer any
+	if len(body) == 0 {
+		return
+	}
+	if err := json.Unmarshal(body, &answer); err != nil {
+		t.Fatalf("the answer is no JSON: %v", err)
+	}
+	for _, href := range hrefs(answer) {
+		path, _, _ := strings.Cut(strings.TrimSuffix(href, "}"), "?")
+		path = strings.TrimSuffix(path, "{")
+		known := slices.ContainsFunc([]string{http.MethodGet, http.MethodPost}, func(method string) bool {
+			_, ok := routeOf(method, path)
+			return ok
+		})
+		if !known || strings.Contains(path, ":") {
+			t.Errorf("the link %q leads nowhere", href)
+		}
+	}
+}
+
+func hrefs(v any) []string {
+	var list []string
+	switch v := v.(type) {
+	case map[string]any:
+		for name, member := range v {
+			if href, ok := member.(string); ok && name == "href" {
+				list = append(list, href)
+			}
+			list = append(list, hrefs(member)...)
+		}
+	case []any:
+		for _, entry := range v {
+			list = append(list, hrefs(entry)...)
+		}
+	}
+	return list
 }
 
 func show(v any) string {

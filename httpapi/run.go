@@ -205,7 +205,8 @@ func (a *API) await(w http.ResponseWriter, r *request, ref jobs.JobRef, run *job
 		return run, nil // too many wait already: the answer is 202, as if the time was over
 	}
 	defer release()
-	liftDeadlines(http.NewResponseController(w))
+	control := http.NewResponseController(w)
+	liftDeadlines(control)
 	ctx, cancel := context.WithCancel(r.Context())
 	if seconds > 0 {
 		ctx, cancel = context.WithTimeout(r.Context(), time.Duration(seconds)*time.Second)
@@ -222,8 +223,12 @@ func (a *API) await(w http.ResponseWriter, r *request, ref jobs.JobRef, run *job
 	run, err := r.client.Wait(ctx, ref, run.ID)
 	cancel()
 	<-watched
+	_ = control.SetWriteDeadline(time.Now().Add(answerTime)) // as for liftDeadlines
 	return run, err
 }
+
+// answerTime bounds the writing of an answer that had to wait, so that a client that does not read holds nothing for ever.
+const answerTime = time.Minute
 
 // liftDeadlines is for answers that take as long as a run. A server's time-out for reading would end them too: net/http watches the
 // connection for its end, and takes the time-out for that. Not every writer has deadlines; then there are none to lift.

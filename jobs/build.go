@@ -41,27 +41,33 @@ func (c *Client) build(ctx context.Context, j *Job, spec JobSpec, at time.Time) 
 		return err
 	}
 	j.Data, j.Secrets, j.Idempotent = settings.data, settings.secrets, settings.idempotent
-	if err := c.buildActions(ctx, &f, j, spec.Actions, at); err != nil {
+	if err := c.buildActions(ctx, &f, j, spec.Actions, nil, at); err != nil {
 		return err
 	}
 	return f.Err()
 }
 
-// buildActions makes the actions of a new job. Conditions may name actions of the same spec by their position there.
-func (c *Client) buildActions(ctx context.Context, f *Faults, j *Job, specs []ActionSpec, at time.Time) error {
+// buildActions makes the actions of a job anew. Conditions may name actions of the same spec by their position there. One with the name and
+// type of an old action takes its place: id and secrets stay.
+func (c *Client) buildActions(ctx context.Context, f *Faults, j *Job, specs []ActionSpec, old []Action, at time.Time) error {
 	if len(specs) > MaxActions {
 		f.Add("actions", "has %d entries; at most %d", len(specs), MaxActions)
 		return nil
 	}
 	names := make(map[string]string, len(specs))
+	used := make(map[ActionID]bool, len(old))
 	for i, spec := range specs {
 		path := indexPath("actions", i)
+		before := predecessor(old, used, spec)
 		id := NewActionID()
+		if before != nil {
+			id, used[before.ID] = before.ID, true
+		}
 		names[fmt.Sprintf("[%d]", i)] = string(id)
 		if spec.Index != nil && *spec.Index != i {
 			f.Add(path+".index", "is %d; actions of a new job are in their order", *spec.Index)
 		}
-		a, err := c.buildAction(ctx, j, id, spec, at)
+		a, err := c.buildAction(ctx, j, id, spec, before, at)
 		if err := f.Merge(path, err); err != nil {
 			return err
 		}
@@ -98,8 +104,18 @@ func renameInData(data json.RawMessage, names map[string]string) (json.RawMessag
 	return json.Marshal(RewritePlaceholders(value, names))
 }
 
-// buildAction makes one action; paths of faults are relative to it.
-func (c *Client) buildAction(ctx context.Context, j *Job, id ActionID, spec ActionSpec, at time.Time) (Action, error) {
+// predecessor finds the first old action that a spec stands for and that no other spec has taken; nil if there is none.
+func predecessor(old []Action, used map[ActionID]bool, spec ActionSpec) *Action {
+	for i := range old {
+		if a := &old[i]; a.Type == spec.Type && a.Name == strings.TrimSpace(spec.Name) && !used[a.ID] {
+			return a
+		}
+	}
+	return nil
+}
+
+// buildAction makes one action, new or in the place of another one; paths of faults are relative to it.
+func (c *Client) buildAction(ctx context.Context, j *Job, id ActionID, spec ActionSpec, before *Action, at time.Time) (Action, error) {
 	var f Faults
 	a := Action{
 		ID: id, Type: spec.Type, Disabled: spec.Disabled, OnError: spec.OnError, Step: DefaultStepPolicy(),
@@ -116,6 +132,10 @@ func (c *Client) buildAction(ctx context.Context, j *Job, id ActionID, spec Acti
 		return Action{}, err
 	}
 	change := settingsChange{kind: DriverAction, driver: spec.Type, ref: j.secretRef(actionField(id)), data: spec.Data}
+	if before != nil {
+		a.CreatedAt, a.OriginID = before.CreatedAt, before.OriginID
+		change.old, change.secrets, change.keepSame = before.Data, before.Secrets, true
+	}
 	settings, err := c.service.change(ctx, change)
 	if err := f.Merge("", err); err != nil {
 		return Action{}, err

@@ -33,7 +33,7 @@ func (c *Client) AddAction(ctx context.Context, ref JobRef, spec ActionSpec) (*J
 			index = *spec.Index
 			checkRange(&f, "index", index, 0, len(j.Actions))
 		}
-		a, err := c.buildAction(ctx, j, id, spec, at)
+		a, err := c.buildAction(ctx, j, id, spec, nil, at)
 		if err := f.Merge("", err); err != nil {
 			return err
 		}

@@ -3,6 +3,8 @@ package jobs
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"reflect"
 )
 
 // settingsChange is a write of the settings of a job or an action, by the id of the driver.
@@ -15,6 +17,9 @@ type settingsChange struct {
 	patch   bool
 	old     json.RawMessage
 	secrets Secrets
+	// keepSame keeps a stored secret that is written again with the same value, so that nothing has changed. It is for code at start-up
+	// only: to a caller over a network it would tell whether a guess was right.
+	keepSame bool
 }
 
 // changedSettings is what to store.
@@ -36,6 +41,11 @@ func (s *Service) change(ctx context.Context, c settingsChange) (changedSettings
 	if err != nil {
 		return changedSettings{}, JoinInvalid("data", err)
 	}
+	if c.keepSame {
+		if err := s.keepSame(ctx, c, secrets); err != nil {
+			return changedSettings{}, err
+		}
+	}
 	value, err := decodeJSON(data)
 	if err != nil {
 		return changedSettings{}, err
@@ -47,6 +57,31 @@ func (s *Service) change(ctx context.Context, c settingsChange) (changedSettings
 		secrets = nil // so that nothing and an empty set are the same definition
 	}
 	return changedSettings{data: data, secrets: secrets, idempotent: Idempotent(d, data)}, nil
+}
+
+// keepSame puts the stored form of a secret in the place of a new one that holds the same value for the same target.
+func (s *Service) keepSame(ctx context.Context, c settingsChange, secrets Secrets) error {
+	for path, sealed := range secrets {
+		stored, ok := c.secrets[path]
+		if !ok || stored.Target != sealed.Target {
+			continue
+		}
+		before, err := openSecret(ctx, s.vault, c.ref, path, stored, stored.Target)
+		if errors.Is(err, ErrUnopenable) {
+			continue // the new one replaces what nobody can read any longer
+		}
+		if err != nil {
+			return err
+		}
+		after, err := openSecret(ctx, s.vault, c.ref, path, sealed, sealed.Target)
+		if err != nil {
+			return err
+		}
+		if reflect.DeepEqual(before, after) {
+			secrets[path] = stored
+		}
+	}
+	return nil
 }
 
 // driver finds a driver that can be used in a definition.

@@ -22,6 +22,9 @@ type EnsureOptions struct {
 // name, description, schedule, enabled, policies, data, and the actions as a whole. Calling it again with the same spec changes nothing.
 // Secrets in the settings are written when their part is.
 func (c *Client) Ensure(ctx context.Context, spec JobSpec, o EnsureOptions) (*Job, error) {
+	if err := c.identified(); err != nil {
+		return nil, err
+	}
 	if spec.Slug == "" {
 		return nil, Invalid("slug", "is required: it is how the job is found again")
 	}
@@ -95,7 +98,7 @@ func (c *Client) ensureData(ctx context.Context, j *Job, spec JobSpec, said func
 		return nil
 	}
 	settings, err := c.service.change(ctx, settingsChange{
-		kind: DriverJob, driver: j.Type, ref: j.secretRef("data"), data: spec.Data, old: j.Data, secrets: j.Secrets,
+		kind: DriverJob, driver: j.Type, ref: j.secretRef("data"), data: spec.Data, old: j.Data, secrets: j.Secrets, keepSame: true,
 	})
 	if err != nil {
 		return err
@@ -104,40 +107,26 @@ func (c *Client) ensureData(ctx context.Context, j *Job, spec JobSpec, said func
 	return nil
 }
 
-// ensureActions replaces the actions. One with the name and type of a stored action keeps its id, so that the history stays readable.
+// ensureActions replaces the actions. One with the name and type of a stored action keeps its id, so that the history stays readable, and
+// the secrets that the code does not say.
 func (c *Client) ensureActions(ctx context.Context, j *Job, spec JobSpec, at time.Time) error {
 	old := j.Actions
 	j.Actions = nil
 	var f Faults
-	if err := c.buildActions(ctx, &f, j, spec.Actions, at); err != nil {
+	if err := c.buildActions(ctx, &f, j, spec.Actions, old, at); err != nil {
 		return err
 	}
 	if err := f.Err(); err != nil {
 		return err
 	}
-	// Secrets are sealed for the id of their action, so only actions without any can take over an old id.
-	ids := map[string]string{}
-	used := map[ActionID]bool{}
 	for i := range j.Actions {
-		a := &j.Actions[i]
 		for k := range old {
-			if old[k].Name == a.Name && old[k].Type == a.Type && !used[old[k].ID] && len(a.Secrets) == 0 {
-				used[old[k].ID] = true
-				ids[string(a.ID)] = string(old[k].ID)
-				a.ID, a.CreatedAt = old[k].ID, old[k].CreatedAt
-				break
+			same := j.Actions[i]
+			same.UpdatedAt = old[k].UpdatedAt
+			if same.ID == old[k].ID && sameAction(&same, &old[k]) {
+				j.Actions[i] = same
 			}
 		}
-	}
-	for i := range j.Actions {
-		if j.Actions[i].Condition != nil {
-			j.Actions[i].Condition = j.Actions[i].Condition.Rewrite(ids)
-		}
-		data, err := renameInData(j.Actions[i].Data, ids)
-		if err != nil {
-			return err
-		}
-		j.Actions[i].Data = data
 	}
 	return nil
 }

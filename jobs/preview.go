@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"time"
@@ -109,6 +110,9 @@ func (c *Client) preview(
 	data, plain, err := c.previewSettings(ctx, j, a, d, settings, values, at)
 	redact := NewRedactor(plain...)
 	if err != nil {
+		if !errors.Is(err, ErrInvalid) && !errors.Is(err, ErrUnopenable) {
+			return nil, err // the store or the key service fails: no fault of the action, and not for its users to read
+		}
 		out.Error = redact.String(err.Error())
 		return out, nil
 	}

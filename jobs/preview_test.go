@@ -1,6 +1,7 @@
 package jobs_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -221,5 +222,25 @@ func TestClient_PreviewAction_permissions(t *testing.T) {
 		if _, err := c.c.PreviewAction(t.Context(), ref(s.job), c.id, c.r); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v", c.who, err)
 		}
+	}
+}
+
+// deadKeys is a key service that does not answer.
+type deadKeys struct{ jobs.KeyWrapper }
+
+func (deadKeys) UnwrapKey(context.Context, []byte) ([]byte, error) {
+	return nil, &jobs.UnavailableError{Reason: "the key service does not answer"}
+}
+
+func TestClient_PreviewAction_outage(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, `{"host":"a","token":"`+postToken+`"}`, ``)
+	s.service = jobs.NewService(s.store, registryOf(t, s.driver), jobs.ServiceOptions{Keys: deadKeys{}})
+	if got, err := s.preview(jobs.PreviewRequest{}); !errors.Is(err, jobs.ErrUnavailable) {
+		t.Errorf("an outage is shown as a fault of the action: %+v, %v", got, err)
+	}
+	s.service = jobs.NewService(s.store, registryOf(t, s.driver), jobs.ServiceOptions{})
+	if got, err := s.preview(jobs.PreviewRequest{}); err != nil || got.Error == "" || len(s.driver.tasks) != 0 {
+		t.Errorf("a secret that does not open: %+v, %v", got, err)
 	}
 }

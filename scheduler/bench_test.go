@@ -18,7 +18,7 @@ import (
 func BenchmarkScheduler_runs(b *testing.B) {
 	for _, concurrency := range []int{1, 10, 100} {
 		b.Run(fmt.Sprint("concurrency ", concurrency), func(b *testing.B) {
-			w := &world{TB: b, store: openDurable(b, b.TempDir(), "FULL"), drivers: registry{}, log: slog.New(slog.NewTextHandler(io.Discard, nil))}
+			w := &world{TB: b, store: openDurable(b, b.TempDir(), "FULL"), drivers: &registry{}, log: slog.New(slog.NewTextHandler(io.Discard, nil))}
 			b.Cleanup(func() {
 				if err := w.store.Close(); err != nil {
 					b.Error(err)

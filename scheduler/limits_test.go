@@ -159,7 +159,7 @@ func TestNew_options(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := scheduler.New(newFakeStore(), registry{}, c.options)
+			_, err := scheduler.New(newFakeStore(), &registry{}, c.options)
 			got := ""
 			if err != nil {
 				got = err.Error()

@@ -27,9 +27,10 @@ func openDurable(t testing.TB, dir, synchronous string) jobs.Store {
 	return store
 }
 
-// warm makes the store prepare its reading statements one after another.
+// warm makes the store prepare its reading statements one after another: several engines that start at once would have all reading
+// connections wait for a statement whose preparation needs one more of them.
 func warm(store jobs.Store) {
-	ctx := context.Background()
+	ctx := context.Background() // what the calls find does not matter, nor that there is nothing
 	_, _ = store.Beats(ctx)
 	_, _ = store.NextDue(ctx)
 	_, _ = store.Run(ctx, tenant, "none")

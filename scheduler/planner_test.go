@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/carillon-go/carillon/jobs"
@@ -50,6 +51,7 @@ func TestScheduler_firesOnTime(t *testing.T) {
 		first := now().Add(10 * time.Minute)
 		j := w.job(every(7, first))
 		time.Sleep(time.Hour)
+		synctest.Wait()
 		fires := w.fires(j)
 		w.equal("runs in an hour", len(started), 8)
 		w.equal("fires", len(fires), 8)
@@ -79,6 +81,7 @@ func TestScheduler_newScheduleWakesThePlanner(t *testing.T) {
 		due := now().Add(2 * time.Second)
 		w.job(every(60, due))
 		time.Sleep(3 * time.Second)
+		synctest.Wait()
 		if len(started) != 1 || started[0].Before(due) || started[0].Sub(due) > 20*time.Millisecond {
 			t.Errorf("started at %v, want once at %v", started, due)
 		}
@@ -97,11 +100,13 @@ func TestScheduler_plansThroughErrors(t *testing.T) {
 		e := w.engine(f, scheduler.Options{})
 		j := w.job(every(10, now().Add(10*time.Minute)))
 		time.Sleep(11 * time.Minute)
+		synctest.Wait()
 		w.equal("in time", triggers, []jobs.Trigger{jobs.TriggerSchedule})
 		f.setDown(errDown)
 		time.Sleep(40 * time.Minute)
 		f.setDown(nil)
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		w.equal("after the outage", triggers, []jobs.Trigger{jobs.TriggerSchedule, jobs.TriggerCatchup})
 		w.equal("health", e.Health().Status, scheduler.HealthOK)
 		e.stop()

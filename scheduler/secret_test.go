@@ -28,7 +28,7 @@ func TestScheduler_keepsSecrets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := openStore(t, dir)
 		var engineLog bytes.Buffer
-		w := &world{TB: t, store: store, drivers: registry{}, log: slog.New(slog.NewTextHandler(&engineLog, &slog.HandlerOptions{Level: slog.LevelDebug}))}
+		w := &world{TB: t, store: store, drivers: &registry{}, log: slog.New(slog.NewTextHandler(&engineLog, &slog.HandlerOptions{Level: slog.LevelDebug}))}
 		wrapper, err := jobs.NewKey([]byte("0123456789abcdef0123456789abcdef"))
 		if err != nil {
 			t.Fatal(err)

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/carillon-go/carillon/jobs"
@@ -87,13 +89,14 @@ func TestScheduler_takeOver(t *testing.T) {
 // R6: a worker that cannot reach the store stops its work before others may take it over.
 func TestScheduler_stopsItself(t *testing.T) {
 	inWorld(t, func(w *world) {
-		var ended time.Time
+		var ended atomic.Pointer[time.Time]
 		w.work(func(ctx context.Context, task *jobs.Task) (jobs.Output, error) {
 			if task.Attempt > 1 {
 				return jobs.Output{}, nil
 			}
 			<-ctx.Done()
-			ended = time.Now()
+			at := time.Now()
+			ended.Store(&at)
 			return jobs.Output{}, context.Cause(ctx)
 		})
 		f := newFaults(w.store)
@@ -103,11 +106,14 @@ func TestScheduler_stopsItself(t *testing.T) {
 		defer e.stop()
 		id := w.queue(w.job(func(j *jobs.Job) { j.Idempotent = true }))
 		time.Sleep(20 * time.Second)
+		synctest.Wait()
 		f.setDown(errDown)
 		time.Sleep(30 * time.Second)
-		w.equal("work while others cannot take over yet", ended.IsZero(), true)
+		synctest.Wait()
+		w.equal("work while others cannot take over yet", ended.Load() == nil, true)
 		time.Sleep(20 * time.Second)
-		w.equal("time from the start of the last exchange to the end of the work", ended.Sub(last), 45*time.Second)
+		synctest.Wait()
+		w.equal("time from the start of the last exchange to the end of the work", ended.Load().Sub(last), 45*time.Second)
 		w.equal("status while nothing can be written", w.run(id).Status, jobs.RunRunning)
 		w.equal("health", e.Health().Status, scheduler.HealthFailed)
 		// Nobody has taken it over: the worker lives on under its id, puts the run back, and takes it again.
@@ -199,6 +205,7 @@ func TestScheduler_fencedRun(t *testing.T) {
 			t.Fatal("DeleteJob:", err)
 		}
 		time.Sleep(2 * time.Second)
+		synctest.Wait()
 		if !errors.Is(cause, jobs.ErrFenced) {
 			t.Errorf("the driver ended with %v, want %v", cause, jobs.ErrFenced)
 		}

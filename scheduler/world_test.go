@@ -35,7 +35,7 @@ const tenant jobs.TenantID = "globex"
 type world struct {
 	testing.TB
 	store   jobs.Store
-	drivers registry
+	drivers *registry
 	// log gets what the engines log.
 	log *slog.Logger
 }
@@ -62,7 +62,7 @@ func inBubble(t *testing.T, open func(*testing.T) jobs.Store, test func(w *world
 				t.Error("close:", err)
 			}
 		})
-		test(&world{TB: t, store: store, drivers: registry{}, log: slog.New(slog.NewTextHandler(io.Discard, nil))})
+		test(&world{TB: t, store: store, drivers: &registry{}, log: slog.New(slog.NewTextHandler(io.Discard, nil))})
 	})
 }
 
@@ -118,7 +118,7 @@ func (w *world) action(id string, run func(context.Context, *jobs.Task) (jobs.Ou
 }
 
 func (w *world) driver(info jobs.DriverInfo, run func(context.Context, *jobs.Task) (jobs.Output, error)) {
-	w.drivers[string(info.Kind)+"/"+info.ID] = driverFunc{info, run}
+	w.drivers.Store(string(info.Kind)+"/"+info.ID, driverFunc{info, run})
 }
 
 // job stores a job of type work.
@@ -246,21 +246,25 @@ func (w *world) equal(what string, got, want any) {
 
 func now() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
 
-// registry is a jobs.Drivers by "kind/id". It does not change while an engine runs.
-type registry map[string]driverFunc
+// registry is a jobs.Drivers by "kind/id".
+type registry struct{ sync.Map }
 
-func (r registry) Driver(kind jobs.DriverKind, id string) (jobs.Driver, bool) {
-	d, ok := r[string(kind)+"/"+id]
-	return d, ok
+func (r *registry) Driver(kind jobs.DriverKind, id string) (jobs.Driver, bool) {
+	d, ok := r.Load(string(kind) + "/" + id)
+	if !ok {
+		return nil, false
+	}
+	return d.(driverFunc), true
 }
 
-func (r registry) All(kind jobs.DriverKind) []jobs.Driver {
+func (r *registry) All(kind jobs.DriverKind) []jobs.Driver {
 	var all []jobs.Driver
-	for _, d := range r {
-		if d.info.Kind == kind {
+	r.Range(func(_, d any) bool {
+		if d := d.(driverFunc); d.info.Kind == kind {
 			all = append(all, d)
 		}
-	}
+		return true
+	})
 	return all
 }
 
