@@ -259,3 +259,30 @@ func TestScheduler_commitsBeforeItCalls(t *testing.T) {
 			[]string{"started, pending, pending", "success, started, pending", "success, success, started"})
 	})
 }
+
+// Contract 6.1: what placeholders make of the settings is checked at run time.
+func TestScheduler_checksExpandedSettings(t *testing.T) {
+	inWorld(t, func(w *world) {
+		called := 0
+		info := jobs.DriverInfo{
+			ID: "count", Kind: jobs.DriverJob,
+			Schema: json.RawMessage(`{"type":"object","properties":{"code":{"type":"string","pattern":"^[A-Z]{3}$"}},"additionalProperties":false}`),
+		}
+		w.driver(info, func(context.Context, *jobs.Task) (jobs.Output, error) {
+			called++
+			return jobs.Output{}, nil
+		})
+		e := w.engine(w.store, scheduler.Options{})
+		defer e.stop()
+		for text, want := range map[string]jobs.RunStatus{"${job.type}": jobs.RunError, "HAM": jobs.RunSuccess} {
+			j := w.job(func(j *jobs.Job) {
+				j.Type, j.Data = "count", json.RawMessage(`{"code":"`+text+`"}`)
+			})
+			r := w.ended(w.queue(j), want)
+			if want == jobs.RunError && !strings.Contains(r.Error, `"code"`) {
+				t.Errorf("error %q does not name the field", r.Error)
+			}
+		}
+		w.equal("calls of the driver", called, 1)
+	})
+}

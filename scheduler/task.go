@@ -36,10 +36,10 @@ func params(p json.RawMessage) json.RawMessage {
 }
 
 // data gives the settings of a step with placeholders replaced and then secrets filled in, so that a secret is never read as a
-// placeholder (R47).
+// placeholder (R47). What placeholders made of the settings is checked as a write would be (contract 6.1).
 func (r *run) data(ctx context.Context, i int, driver jobs.Driver, set settings) (json.RawMessage, error) {
-	data := params(set.data)
-	if hasPlaceholders(data) {
+	data, expanded := params(set.data), hasPlaceholders(set.data)
+	if expanded {
 		values, err := r.values(i)
 		if err != nil {
 			return nil, err
@@ -48,15 +48,35 @@ func (r *run) data(ctx context.Context, i int, driver jobs.Driver, set settings)
 			return nil, err
 		}
 	}
-	if len(set.secrets) == 0 {
+	target := jobs.TargetOf(driver, set.data)
+	if len(set.secrets) > 0 {
+		if expanded && jobs.TargetOf(driver, data) != target {
+			return nil, errors.New("placeholders changed where the secrets of the settings would be sent")
+		}
+		var err error
+		if data, err = r.withSecrets(ctx, data, set, target); err != nil {
+			return nil, err
+		}
+	}
+	if !expanded {
 		return data, nil
 	}
+	rules, err := jobs.CompileSettings(driver.Info())
+	if err != nil {
+		return nil, err
+	}
+	if err := rules.CheckExpanded(data); err != nil {
+		return nil, fmt.Errorf("settings after placeholders were replaced: %w", err)
+	}
+	return data, nil
+}
+
+// withSecrets fills the secrets in, and from here on hides them in all that the run leaves.
+func (r *run) withSecrets(ctx context.Context, data json.RawMessage, set settings, target string) (json.RawMessage, error) {
 	if r.s.options.Vault == nil {
 		return nil, errors.New("the settings have secrets, and the worker has no vault to open them")
 	}
-	ref := jobs.SecretRef{
-		Tenant: r.info.Tenant, Job: r.info.JobID, Field: set.field, Target: jobs.TargetOf(driver, set.data),
-	}
+	ref := jobs.SecretRef{Tenant: r.info.Tenant, Job: r.info.JobID, Field: set.field, Target: target}
 	for again := (backoff{}); ; {
 		merged, secrets, err := jobs.OpenSettings(ctx, r.s.options.Vault, ref, data, set.secrets)
 		if err == nil {

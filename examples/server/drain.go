@@ -33,7 +33,7 @@ func (sys *system) run(ctx context.Context) error {
 	serving, shut := context.WithCancel(context.WithoutCancel(ctx))
 	defer shut()
 	drain := func() {
-		
+		sys.door.closed.Store(true) // first: nothing is accepted that the worker does not see any more
 		endWork()
 	}
 	defer drain()

@@ -126,7 +126,7 @@ func (sys *system) assemble(ctx context.Context, registry *drivers.Registry, key
 	}
 	if s.mode != modeAPI {
 		sys.engine, err = scheduler.New(sys.store, registry, scheduler.Options{
-			Concurrency: s.concurrency, Grace: s.grace, Logger: sys.log, Version: version, Vault: service.Vault(),
+			Concurrency: s.concurrency, Logger: sys.log, Version: version, Vault: service.Vault(),
 		})
 		if err != nil {
 			return err
