@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"sync"
 
 	"github.com/carillon-go/carillon/jobs"
 )
@@ -28,16 +27,9 @@ func (d *testDriver) Run(ctx context.Context, task *jobs.Task) (jobs.Output, err
 func (d *testDriver) Preview(_ context.Context, task *jobs.Task) (any, error) { return d.preview(task) }
 
 // gate holds back the driver "block".
-type gate struct {
-	open chan struct{}
+type gate struct{ open chan struct{} }
 
-	mu      sync.Mutex // guards the field below
-	started map[jobs.RunID]chan struct{}
-}
-
-func newGate() *gate {
-	return &gate{open: make(chan struct{}), started: map[jobs.RunID]chan struct{}{}}
-}
+func newGate() *gate { return &gate{open: make(chan struct{})} }
 
 // release lets one held run go on; it waits until there is one.
 func (g *gate) release(ctx context.Context) error {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -112,14 +113,27 @@ func newErrorBody(status int, message string) errorBody {
 	return errorBody{StatusCode: status, Error: http.StatusText(status), Message: message}
 }
 
+// maxFaults bounds how many faults an answer names: a body of 10,000 unknown keys shall not be answered with megabytes.
+const maxFaults = 200
+
+// fields lists the faults. Those beyond maxFaults are counted in the message and in the last entry of details, which has no key.
 func (b *errorBody) fields(source string, fields []jobs.FieldError) {
 	if len(fields) == 0 {
 		return
+	}
+	more := jobs.FieldError{Message: fmt.Sprintf("and %d more faults", len(fields)-maxFaults)}
+	cut := len(fields) > maxFaults
+	if cut {
+		fields = fields[:maxFaults]
+		b.Message = (&jobs.ValidationError{Fields: append(slices.Clone(fields), more)}).Error()
 	}
 	b.Validation = &errorFields{Source: source}
 	for _, f := range fields {
 		b.Validation.Keys = append(b.Validation.Keys, f.Path)
 		b.Details = append(b.Details, errorDetail{Key: f.Path, Message: f.Message})
+	}
+	if cut {
+		b.Details = append(b.Details, errorDetail{Message: more.Message})
 	}
 }
 

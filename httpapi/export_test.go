@@ -32,7 +32,7 @@ func LastEventID(header string) (int64, error) {
 }
 
 // IfMatch reads the versions of a header of that name.
-func IfMatch(header string) (versions []string, any bool) {
+func IfMatch(header string) (versions []string, star bool) {
 	r := &http.Request{Header: http.Header{"If-Match": {header}}}
 	return (&request{Request: r}).ifMatch()
 }
@@ -51,7 +51,7 @@ func QueryFaults(r *http.Request) error {
 	}
 	q.page(30)
 	q.sort(jobs.RunSortFields)
-	q.words("q")
+	q.words()
 	q.boolean("success")
 	q.moment("from", "Europe/Berlin")
 	return q.finish()

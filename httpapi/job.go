@@ -117,7 +117,7 @@ func (a *API) listJobs(w http.ResponseWriter, r *request) error {
 	}
 	start, limit := q.page(30)
 	jq := jobs.JobQuery{
-		Words: q.words("q"), Type: q.text("type"), OwnerID: jobs.ParsePrincipalID(q.text("ownerId")), Enabled: q.boolean("enabled"),
+		Words: q.words(), Type: q.text("type"), OwnerID: jobs.ParsePrincipalID(q.text("ownerId")), Enabled: q.boolean("enabled"),
 		Running: q.boolean("running"), Sort: q.sort(jobs.JobSortFields), Start: start, Limit: limit,
 	}
 	if err := q.finish(); err != nil {

@@ -41,7 +41,7 @@ func (a *API) listLogs(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	start, limit := q.page(100)
-	lq := jobs.LogQuery{ActionID: jobs.ActionID(q.text("jobActionId")), Words: q.words("q"), Start: start, Limit: limit}
+	lq := jobs.LogQuery{ActionID: jobs.ActionID(q.text("jobActionId")), Words: q.words(), Start: start, Limit: limit}
 	if level, ok := q.one("level"); ok {
 		if lq.Level, ok = jobs.ParseLogLevel(level); !ok {
 			q.faults.Add("level", "is %q; debug, info, warn or error", clip(level))

@@ -74,8 +74,9 @@ func (q *query) text(name string) string {
 	return v
 }
 
-// words splits a search text at white space.
-func (q *query) words(name string) []string {
+// words splits the search text, the parameter q, at white space.
+func (q *query) words() []string {
+	const name = "q"
 	v, _ := q.one(name)
 	words := strings.Fields(v)
 	switch {

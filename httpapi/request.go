@@ -75,9 +75,9 @@ func (r *request) below(ref jobs.JobRef, err error) error {
 }
 
 // ifMatch reads the expected versions from If-Match: the marks before the hashes of entity tags of ours (see entityTag). Without the
-// header, or with *, any is true: nothing is expected. Tags that we did not make match nothing; nor do weak ones, which If-Match may not
+// header, or with *, star is true: nothing is expected. Tags that we did not make match nothing; nor do weak ones, which If-Match may not
 // compare.
-func (r *request) ifMatch() (versions []string, any bool) {
+func (r *request) ifMatch() (versions []string, star bool) {
 	header := strings.TrimSpace(strings.Join(r.Header.Values("If-Match"), ","))
 	if len(r.Header.Values("If-Match")) == 0 || header == "*" {
 		return nil, true
@@ -117,8 +117,8 @@ func expected(versions []string, mark string, present func() int64) int64 {
 
 // expectRevision is If-Match of a job.
 func (r *request) expectRevision(ref jobs.JobRef) jobs.Precondition {
-	versions, any := r.ifMatch()
-	if any {
+	versions, star := r.ifMatch()
+	if star {
 		return jobs.Precondition{}
 	}
 	return jobs.Precondition{Revision: expected(versions, "r", func() int64 {
@@ -132,8 +132,8 @@ func (r *request) expectRevision(ref jobs.JobRef) jobs.Precondition {
 
 // expectUpdatedAt is If-Match of an action.
 func (r *request) expectUpdatedAt(ref jobs.JobRef, id jobs.ActionID) jobs.Precondition {
-	versions, any := r.ifMatch()
-	if any {
+	versions, star := r.ifMatch()
+	if star {
 		return jobs.Precondition{}
 	}
 	ms := expected(versions, "t", func() int64 {
@@ -148,7 +148,7 @@ func (r *request) expectUpdatedAt(ref jobs.JobRef, id jobs.ActionID) jobs.Precon
 
 // expectNothing is If-Match of a thing without entity tags: no tag can match it.
 func (r *request) expectNothing() error {
-	if _, any := r.ifMatch(); !any {
+	if _, star := r.ifMatch(); !star {
 		return jobs.ErrPrecondition
 	}
 	return nil

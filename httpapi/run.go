@@ -206,36 +206,35 @@ func (a *API) await(w http.ResponseWriter, r *request, ref jobs.JobRef, run *job
 	}
 	defer release()
 	control := http.NewResponseController(w)
-	liftDeadlines(control)
+	liftDeadline(control)
 	ctx, cancel := context.WithCancel(r.Context())
+	var over <-chan time.Time
 	if seconds > 0 {
-		ctx, cancel = context.WithTimeout(r.Context(), time.Duration(seconds)*time.Second)
+		over = time.After(time.Duration(seconds) * time.Second)
 	}
 	watched := make(chan struct{})
 	go func() {
 		defer close(watched)
 		select {
+		case <-over:
 		case <-a.closing:
-			cancel()
 		case <-ctx.Done():
 		}
+		cancel()
 	}()
 	run, err := r.client.Wait(ctx, ref, run.ID)
 	cancel()
 	<-watched
-	_ = control.SetWriteDeadline(time.Now().Add(answerTime)) // as for liftDeadlines
+	_ = control.SetWriteDeadline(time.Now().Add(answerTime)) // as for liftDeadline
 	return run, err
 }
 
 // answerTime bounds the writing of an answer that had to wait, so that a client that does not read holds nothing for ever.
 const answerTime = time.Minute
 
-// liftDeadlines is for answers that take as long as a run. A server's time-out for reading would end them too: net/http watches the
-// connection for its end, and takes the time-out for that. Not every writer has deadlines; then there are none to lift.
-func liftDeadlines(c *http.ResponseController) {
-	_ = c.SetReadDeadline(time.Time{})
-	_ = c.SetWriteDeadline(time.Time{})
-}
+// liftDeadline is for answers that take as long as a run: with HTTP/2 the server's WriteTimeout ends them even while nothing is written.
+// Not every writer has deadlines; then there is none to lift.
+func liftDeadline(c *http.ResponseController) { _ = c.SetWriteDeadline(time.Time{}) }
 
 // waiting is how long a caller wants to wait: 0 not at all, -1 until the end.
 type waiting struct {

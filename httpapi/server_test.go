@@ -58,19 +58,23 @@ type client struct {
 	caller string
 }
 
-// serve starts a server in memory; its time-outs are those that the package comment names, but shorter.
-func (w *world) serve(caller string) *client {
+// serve starts a server in memory, with HTTP/1 or HTTP/2, and gives the client of mara; its time-outs are those that the package comment names, but shorter.
+func (w *world) serve(two bool) *client {
 	w.t.Helper()
 	l := &pipeListener{conns: make(chan net.Conn), closed: make(chan struct{})}
 	server := &http.Server{Handler: w.api, ReadTimeout: 5 * time.Second, WriteTimeout: 5 * time.Second, IdleTimeout: 5 * time.Second}
+	protocols := &http.Protocols{}
+	protocols.SetHTTP1(!two)
+	protocols.SetUnencryptedHTTP2(two)
+	server.Protocols = protocols
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		if err := server.Serve(l); err != http.ErrServerClosed { //nolint:errorlint // it is returned as it is
+		if err := server.Serve(l); err != http.ErrServerClosed {
 			w.t.Errorf("serve: %v", err)
 		}
 	}()
-	transport := &http.Transport{DialContext: l.dial, DisableCompression: true}
+	transport := &http.Transport{DialContext: l.dial, DisableCompression: true, Protocols: protocols}
 	w.t.Cleanup(func() {
 		transport.CloseIdleConnections()
 		if err := server.Close(); err != nil {
@@ -78,7 +82,7 @@ func (w *world) serve(caller string) *client {
 		}
 		<-done
 	})
-	return &client{t: w.t, http: &http.Client{Transport: transport}, base: "http://carillon.test/api", caller: caller}
+	return &client{t: w.t, http: &http.Client{Transport: transport}, base: "http://carillon.test/api", caller: "mara"}
 }
 
 // do sends a request; headers are pairs of name and value.
@@ -155,7 +159,7 @@ func (l *listener) block() (string, bool) {
 	for {
 		line, err := l.body.ReadString('\n')
 		switch {
-		case err == io.EOF && line == "" && lines.Len() == 0: //nolint:errorlint // readers return it as it is
+		case err == io.EOF && line == "" && lines.Len() == 0:
 			return "", false
 		case err != nil:
 			l.t.Fatalf("read stream: %v, after %q", err, lines.String()+line)
@@ -187,7 +191,7 @@ func (l *listener) next() (sentEvent, bool) {
 }
 
 // until reads up to an event of that name whose data holds text.
-func (l *listener) until(name, text string) sentEvent {
+func (l *listener) until(name, text string) {
 	l.t.Helper()
 	for {
 		e, ok := l.next()
@@ -195,7 +199,7 @@ func (l *listener) until(name, text string) sentEvent {
 			l.t.Fatalf("the stream ended before %s with %q; it had %v", name, text, names(l.events))
 		}
 		if e.name == name && strings.Contains(e.data, text) {
-			return e
+			return
 		}
 	}
 }

@@ -92,7 +92,6 @@ func (a *API) streamRun(w http.ResponseWriter, r *request, ref jobs.JobRef, id j
 		s.open()
 		return nil
 	}
-	liftDeadlines(s.control)
 	ping := time.NewTicker(streamPing)
 	defer ping.Stop()
 	check := time.NewTicker(streamCheck)
@@ -237,5 +236,6 @@ func (s *stream) write(text string) error {
 	if err := s.control.Flush(); err != nil {
 		return fmt.Errorf("flush event: %w", err)
 	}
+	liftDeadline(s.control)
 	return nil
 }

@@ -28,6 +28,8 @@ func TestStream_Live(t *testing.T) {
 	}
 	l := c.listen(j.ID, run.ID)
 	l.until("log", "waiting at the gate")
+	had := append([]sentEvent(nil), l.events...)
+	second := c.listen(j.ID, run.ID, "Last-Event-ID", strconv.FormatInt(had[len(had)-1].id, 10))
 	if err := w.gate.release(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -49,6 +51,10 @@ func TestStream_Live(t *testing.T) {
 		t.Errorf("the end is %+v", end)
 	}
 	w.check()
+	whole := append(had, second.rest()...)
+	if !cmp.Equal(logsOf(whole), logsOf(events)) || !cmp.Equal(stepsOf(t, whole), stepsOf(t, events)) {
+		t.Errorf("a listener that broke off in the middle has %v, one that did not %v", whole, events)
+	}
 	resumeEverywhere(t, c, j.ID, run.ID, events)
 }
 

@@ -20,7 +20,7 @@ func heldRun(t *testing.T, change ...func(*httpapi.Options)) (w *world, c *clien
 	t.Helper()
 	w = newWorld(t, change...)
 	w.startEngine()
-	c = w.serve("mara")
+	c = w.serve(false)
 	j := w.job("mara", jobs.JobSpec{Type: "block", Name: "Held"})
 	_, started := c.run(j.ID, "?wait=0")
 	w.await(started.ID, "running")
@@ -37,29 +37,14 @@ func (l *listener) broken() {
 }
 
 func TestStream_Quiet(t *testing.T) {
-	t.Run("a comment goes out every 15 seconds, and the server's time-outs do not end the stream", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			w, c, job, run := heldRun(t)
-			l := c.listen(job, run)
-			l.until("log", "waiting at the gate")
-			var last time.Time
-			for i := range 5 {
-				if text, ok := l.block(); !ok || text != ": still here" {
-					t.Fatalf("instead of a comment comes %q", text)
-				}
-				if pause := time.Since(last); i > 0 && pause != 15*time.Second {
-					t.Errorf("comment %d came after %s", i, pause)
-				}
-				last = time.Now()
-			}
-			if err := w.gate.release(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-			if e := l.rest(); e[len(e)-1].name != "end" {
-				t.Errorf("the last event is %v", e[len(e)-1])
-			}
+	for two, name := range map[bool]string{false: "HTTP/1", true: "HTTP/2"} {
+		t.Run("a comment goes out every 15 seconds, and the server's time-outs do not end the stream, "+name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w, _, job, run := heldRun(t)
+				quietStream(t, w, w.serve(two), job, run)
+			})
 		})
-	})
+	}
 	t.Run("a listener that goes away frees its place", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			w, c, job, run := heldRun(t)
@@ -104,6 +89,29 @@ func TestStream_Quiet(t *testing.T) {
 	})
 }
 
+// quietStream listens to a run of which nothing is heard for a minute.
+func quietStream(t *testing.T, w *world, c *client, job jobs.ID, run jobs.RunID) {
+	t.Helper()
+	l := c.listen(job, run)
+	l.until("log", "waiting at the gate")
+	var last time.Time
+	for i := range 5 {
+		if text, ok := l.block(); !ok || text != ": still here" {
+			t.Fatalf("instead of a comment comes %q", text)
+		}
+		if pause := time.Since(last); i > 0 && pause != 15*time.Second {
+			t.Errorf("comment %d came after %s", i, pause)
+		}
+		last = time.Now()
+	}
+	if err := w.gate.release(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if e := l.rest(); e[len(e)-1].name != "end" {
+		t.Errorf("the last event is %v", e[len(e)-1])
+	}
+}
+
 func TestStream_Ends(t *testing.T) {
 	t.Run("a shutdown ends it", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
@@ -132,6 +140,22 @@ func TestStream_Ends(t *testing.T) {
 			}
 			if n := w.api.LiveStreams(); n != 0 {
 				t.Errorf("%d streams are open", n)
+			}
+		})
+	})
+	t.Run("a share that is withdrawn ends it within 30 seconds", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			w, c, job, run := heldRun(t)
+			w.share(job, "share1", jobs.LevelRead)
+			guest := *c
+			guest.caller = "share1"
+			l := guest.listen(job, run)
+			l.until("log", "waiting")
+			start := time.Now()
+			w.share(job, "share1", jobs.LevelNone)
+			l.broken()
+			if after := time.Since(start); after > 30*time.Second {
+				t.Errorf("it lasted %s", after)
 			}
 		})
 	})
@@ -200,7 +224,7 @@ func TestRun_Wait(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(t)
 			w.startEngine()
-			c := w.serve("mara")
+			c := w.serve(false)
 			j := w.job("mara", jobs.JobSpec{Type: "block", Name: "Waits"})
 			start := time.Now()
 			status, run := c.run(j.ID, "?wait=7")
@@ -215,31 +239,33 @@ func TestRun_Wait(t *testing.T) {
 			}
 		})
 	})
-	t.Run("until the end, beyond the server's time-outs", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			w := newWorld(t)
-			w.startEngine()
-			c := w.serve("mara")
-			j := w.job("mara", jobs.JobSpec{Type: "block", Name: "Waits long"})
-			done := make(chan error, 1)
-			go func() {
-				time.Sleep(10 * time.Minute)
-				done <- w.gate.release(t.Context())
-			}()
-			status, run := c.run(j.ID, "")
-			if status != http.StatusOK || run.Status != "success" {
-				t.Errorf("status %d, the run is %s", status, run.Status)
-			}
-			if err := <-done; err != nil {
-				t.Error(err)
-			}
+	for two, name := range map[bool]string{false: "HTTP/1", true: "HTTP/2"} {
+		t.Run("until the end, beyond the server's time-outs, "+name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				w.startEngine()
+				c := w.serve(two)
+				j := w.job("mara", jobs.JobSpec{Type: "block", Name: "Waits long"})
+				done := make(chan error, 1)
+				go func() {
+					time.Sleep(10 * time.Minute)
+					done <- w.gate.release(t.Context())
+				}()
+				status, run := c.run(j.ID, "")
+				if status != http.StatusOK || run.Status != "success" {
+					t.Errorf("status %d, the run is %s", status, run.Status)
+				}
+				if err := <-done; err != nil {
+					t.Error(err)
+				}
+			})
 		})
-	})
+	}
 	t.Run("the client goes away and the run goes on", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(t)
 			w.startEngine()
-			c := w.serve("mara")
+			c := w.serve(false)
 			j := w.job("mara", jobs.JobSpec{Type: "block", Name: "Left alone"})
 			ctx, cancel := context.WithCancel(t.Context())
 			gone := make(chan error, 1)
@@ -277,7 +303,7 @@ func TestRun_Wait(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(t)
 			w.startEngine()
-			c := w.serve("mara")
+			c := w.serve(false)
 			j := w.job("mara", jobs.JobSpec{Type: "block", Name: "Shut"})
 			done := make(chan struct{})
 			go func() {
@@ -296,7 +322,7 @@ func TestRun_Wait(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(t, func(o *httpapi.Options) { o.Waiting = 1 })
 			w.startEngine()
-			c := w.serve("mara")
+			c := w.serve(false)
 			j := w.job("mara", jobs.JobSpec{Type: "block", Name: "First"})
 			other := w.job("mara", jobs.JobSpec{Type: "block", Name: "Second"})
 			first := make(chan int, 1)

@@ -41,7 +41,7 @@ func (a *API) listTokens(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	start, limit := q.page(30)
-	words, keys := q.words("q"), q.sort(tokenSortFields)
+	words, keys := q.words(), q.sort(tokenSortFields)
 	if err := q.finish(); err != nil {
 		return err
 	}

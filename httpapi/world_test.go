@@ -125,7 +125,7 @@ func (w *world) startEngine() {
 }
 
 // await waits until a run is in a state; "ended" stands for every final one.
-func (w *world) await(id jobs.RunID, status string) *jobs.Run {
+func (w *world) await(id jobs.RunID, status string) {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(w.t.Context(), time.Minute)
 	defer cancel()
@@ -137,7 +137,7 @@ func (w *world) await(id jobs.RunID, status string) *jobs.Run {
 			w.t.Fatalf("run %s: %v", id, err)
 		}
 		if string(r.Status) == status || status == "ended" && r.Status.Terminal() {
-			return r
+			return
 		}
 		if r.Status.Terminal() {
 			w.t.Fatalf("run %s has ended as %s (%s), want %s", id, r.Status, r.Error, status)
@@ -158,7 +158,7 @@ func (w *world) check() {
 	}
 }
 
-// share gives a level on a job behind the back of the store: routes for shares do not exist yet.
+// share gives a level on a job behind the back of the store, or takes it away with level none: routes for shares do not exist yet.
 func (w *world) share(job jobs.ID, principal string, level jobs.Level) {
 	w.t.Helper()
 	db, err := sql.Open("sqlite", w.path)
@@ -170,6 +170,12 @@ func (w *world) share(job jobs.ID, principal string, level jobs.Level) {
 			w.t.Error(err)
 		}
 	}()
+	if level == jobs.LevelNone {
+		if _, err := db.ExecContext(w.t.Context(), `DELETE FROM job_shares WHERE job_id = ? AND principal_id = ?`, string(job), principal); err != nil {
+			w.t.Fatalf("unshare: %v", err)
+		}
+		return
+	}
 	at := time.Now().UnixMilli()
 	_, err = db.ExecContext(w.t.Context(), `INSERT INTO job_shares (job_id, principal_id, level, created_at, updated_at) VALUES (?, ?, ?, ?, ?)`,
 		string(job), principal, int(level), at, at)

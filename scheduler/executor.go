@@ -250,7 +250,7 @@ func (r *run) pauseEnded(i int, wait time.Duration) {
 	case errors.Is(cause, jobs.ErrCanceled):
 		r.cancel(false)
 		return
-	case errors.Is(cause, jobs.ErrFenced) && cause != errSilent:
+	case errors.Is(cause, jobs.ErrFenced) && !errors.Is(cause, errSilent):
 		return
 	}
 	// Counted from the end of the attempt, so that what has passed of the pause is not waited for again.
@@ -264,7 +264,7 @@ func (r *run) interrupted(cause error) {
 	case errors.Is(cause, jobs.ErrCanceled):
 		r.cancel(false)
 		return
-	case cause == errSilent:
+	case errors.Is(cause, errSilent):
 		l := *r.s.limits.Load()
 		reason = "worker lost: no heartbeat for " + timeText(l.Timeout-l.Heartbeat)
 	case errors.Is(cause, jobs.ErrFenced):
@@ -287,7 +287,7 @@ func (r *run) interrupted(cause error) {
 
 // abandon ends a run whose driver was told to stop and did not. It is not put back: its work may still be going on.
 func (r *run) abandon(i int, cause error) {
-	if errors.Is(cause, jobs.ErrFenced) && cause != errSilent {
+	if errors.Is(cause, jobs.ErrFenced) && !errors.Is(cause, errSilent) {
 		return
 	}
 	now := r.s.clock.now()

@@ -156,7 +156,7 @@ func (s *Scheduler) work(ctx context.Context) error {
 	for {
 		w, err := s.register(ctx)
 		if err != nil {
-			return nil // ctx ended before there was anything to end in order
+			return nil //nolint:nilerr // ctx ended before there was anything to end in order
 		}
 		again, err := w.live(ctx)
 		if !again {

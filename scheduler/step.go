@@ -126,7 +126,7 @@ func (r *run) judge(ctx context.Context, res result, limitText string) result {
 		if res.leaked {
 			res.err = jobs.Permanent(fmt.Errorf("%w and did not stop", res.err))
 		}
-	case errors.Is(cause, jobs.ErrCanceled), res.leaked, res.err != nil, errors.Is(cause, jobs.ErrFenced) && cause != errSilent:
+	case errors.Is(cause, jobs.ErrCanceled), res.leaked, res.err != nil, errors.Is(cause, jobs.ErrFenced) && !errors.Is(cause, errSilent):
 		res.stopped = cause
 	}
 	return res

@@ -83,11 +83,13 @@ func anySettings(_ context.Context, s Subject) error {
 				return fmt.Errorf("Validate(%q): the fault is no *jobs.ValidationError: %w", text, err)
 			}
 		}
-		if jobs.Idempotent(s.Driver, data) != jobs.Idempotent(s.Driver, data) {
+		if first := jobs.Idempotent(s.Driver, data); first != jobs.Idempotent(s.Driver, data) {
 			return fmt.Errorf("two answers for whether a step with %q may be repeated", text)
 		}
-		if t, ok := s.Driver.(jobs.SecretTargets); ok && t.SecretTarget(data) != t.SecretTarget(data) {
-			return fmt.Errorf("two targets for the secrets of %q", text)
+		if t, ok := s.Driver.(jobs.SecretTargets); ok {
+			if first := t.SecretTarget(data); first != t.SecretTarget(data) {
+				return fmt.Errorf("two targets for the secrets of %q", text)
+			}
 		}
 	}
 	return nil

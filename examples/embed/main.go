@@ -75,7 +75,7 @@ func run(ctx context.Context, addr, data string) error {
 func serve(ctx context.Context, addr string, routes http.Handler, api *httpapi.API, engine *scheduler.Scheduler) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	listener, err := net.Listen("tcp", addr)
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
 	if err != nil {
 		return err
 	}

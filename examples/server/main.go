@@ -54,10 +54,10 @@ func run(ctx context.Context, s settings) error {
 	log := s.logger()
 	slog.SetDefault(log)
 	sys, err := open(ctx, s, log)
+	if sys == nil && ctx.Err() != nil {
+		return nil //nolint:nilerr // told to end before it had begun, which is no fault
+	}
 	if err != nil {
-		if ctx.Err() != nil {
-			return nil // told to end before it had begun
-		}
 		return err
 	}
 	sys.announce()

@@ -77,7 +77,7 @@ func open(ctx context.Context, s settings, log *slog.Logger) (_ *system, err err
 // was lost, and another one would open nothing.
 func (sys *system) openFiles(ctx context.Context) (jobs.KeyWrapper, error) {
 	database, keyFile := filepath.Join(sys.settings.data, "carillon.db"), filepath.Join(sys.settings.data, "carillon.key")
-	existed, err := exists(database)
+	existed, err := exists(database) // before the key is looked for: another process may make both now
 	if err != nil {
 		return nil, err
 	}
@@ -126,7 +126,7 @@ func (sys *system) assemble(ctx context.Context, registry *drivers.Registry, key
 	}
 	if s.mode != modeAPI {
 		sys.engine, err = scheduler.New(sys.store, registry, scheduler.Options{
-			Concurrency: s.concurrency, Logger: sys.log, Version: version, Vault: service.Vault(),
+			Concurrency: s.concurrency, Grace: s.grace, Logger: sys.log, Version: version, Vault: service.Vault(),
 		})
 		if err != nil {
 			return err

@@ -26,7 +26,9 @@ func (s *Store) Hold() (release func()) {
 	<-held
 	return func() {
 		close(free)
-		<-done
+		if err := <-done; err != nil {
+			panic(err)
+		}
 	}
 }
 

@@ -283,7 +283,7 @@ func (w *writer) run(statement string) error {
 	if err != nil {
 		return err
 	}
-	_, err = stmt.Exec()
+	_, err = stmt.Exec() //nolint:noctx // the goroutine that owns the connection is never cancelled
 	return err
 }
 
@@ -311,5 +311,5 @@ func (w *writer) checkpoint() {
 	}
 	var busy, log, done int
 	// The result says how far it came; nothing depends on it.
-	_ = stmt.QueryRow().Scan(&busy, &log, &done)
+	_ = stmt.QueryRow().Scan(&busy, &log, &done) //nolint:noctx // as in run
 }

@@ -113,7 +113,7 @@ func refused(what string, err, want error) error {
 	if errors.Is(err, want) {
 		return nil
 	}
-	return fmt.Errorf("%s: %s: error is %v, want one that is %q", place(), what, err, want)
+	return fmt.Errorf("%s: %s: error is %w, want one that is %q", place(), what, err, want.Error())
 }
 
 // conflict is nil if a call failed with a *ConflictError that has a value under key; the empty key asks for none. A want of "" takes
@@ -121,7 +121,7 @@ func refused(what string, err, want error) error {
 func conflict(what string, err error, key, want string) error {
 	var c *jobs.ConflictError
 	if !errors.As(err, &c) {
-		return fmt.Errorf("%s: %s: error is %v, want a *jobs.ConflictError", place(), what, err)
+		return fmt.Errorf("%s: %s: error is %w, want a *jobs.ConflictError", place(), what, err)
 	}
 	if c.Reason == "" {
 		return fmt.Errorf("%s: %s: the conflict has no reason for people", place(), what)

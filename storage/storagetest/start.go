@@ -213,7 +213,7 @@ func startSameExchange(ctx context.Context, s jobs.Store) error {
 func startPolicyChanged(ctx context.Context, s jobs.Store) error {
 	j := givenJob(ctx, s, "stock", allowing(1))
 	runs := givenRuns(ctx, s, j, t0, 4)
-	j = givenRevision(ctx, s, j, 1, allowing(3))
+	givenRevision(ctx, s, j, 1, allowing(3))
 	waiting := 0
 	for _, r := range runs {
 		if must(s.Run(ctx, tenant, r.ID)).Blocked {
