@@ -31,7 +31,7 @@ func BenchmarkListJobs(b *testing.B) {
 		})
 	}
 	wait.Wait()
-	for name, path := range map[string]string{"first page": "/api/jobs", "page in the middle": "/api/jobs?start=5000", "search": "/api/jobs?q=0042"} {
+	for name, path := range map[string]string{"first page": "/api/jobs", "page in the middle": "/api/jobs?start=5000", "search": "/api/jobs?q=0042", "flat": "/api/jobs-list"} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {

@@ -126,9 +126,7 @@ func checkLinks(t testing.TB, body []byte) {
 	if len(body) == 0 {
 		return
 	}
-	if err := json.Unmarshal(body, &answer); err != nil {
-		t.Fatalf("the answer is no JSON: %v", err)
-	}
+	decode(t, "answer", string(body), &answer)
 	for _, href := range hrefs(answer) {
 		path, _, _ := strings.Cut(strings.TrimSuffix(href, "}"), "?")
 		path = strings.TrimSuffix(path, "{")

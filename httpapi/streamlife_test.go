@@ -170,6 +170,44 @@ func TestStream_Ends(t *testing.T) {
 			l.broken()
 		})
 	})
+	t.Run("the end of the run ends it, after every change of the status", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t)
+			c := w.serve(false)
+			j := w.job("mara", jobs.JobSpec{Type: "block", Name: "From the queue on"})
+			_, run := c.run(j.ID, "?wait=0")
+			l := c.listen(j.ID, run.ID)
+			l.until("status", `"queued"`)
+			w.startEngine()
+			l.until("status", `"running"`)
+			if err := w.gate.release(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			l.until("status", `"success"`)
+			if e, ok := l.next(); !ok || e.name != "end" {
+				t.Errorf("after the last status comes %v", e)
+			}
+			if text, ok := l.block(); ok {
+				t.Errorf("after the end comes %q", text)
+			}
+		})
+	})
+	t.Run("a queued run that is cancelled ends it in order", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t)
+			c := w.serve(false)
+			j := w.job("mara", jobs.JobSpec{Type: "ok", Name: "Never starts"})
+			_, run := c.run(j.ID, "?wait=0")
+			l := c.listen(j.ID, run.ID)
+			l.until("status", `"queued"`)
+			if _, err := w.as("mara").CancelRun(t.Context(), jobs.JobRef{ID: j.ID}, run.ID); err != nil {
+				t.Fatal(err)
+			}
+			if events := names(l.rest()); events[len(events)-1] != "end" {
+				t.Errorf("events are %v", events)
+			}
+		})
+	})
 	t.Run("a run that is cancelled ends it in order", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			w, c, job, run := heldRun(t)

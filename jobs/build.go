@@ -314,9 +314,18 @@ func sameSchedule(a, b Schedule) bool {
 		a.StartOn.Equal(b.StartOn) && a.EndOn.Equal(b.EndOn)
 }
 
-// checkInterval holds the host's shortest interval.
+// checkInterval holds the host's shortest interval, and refuses an interval whose first fire lies beyond the years that schedules know.
 func (s *Service) checkInterval(f *Faults, schedule Schedule) {
-	if s.options.MinInterval <= 0 || schedule.IsZero() || schedule.IntervalType == IntervalOnce {
+	if schedule.IsZero() || schedule.IntervalType == IntervalOnce {
+		return
+	}
+	if schedule.EndOn.IsZero() && schedule.StartOn.IsZero() {
+		if _, ok := schedule.Next(schedule.Anchor); !ok {
+			f.Add("interval", "%q never fires: its first time would be after the year 2099", schedule.Interval)
+			return
+		}
+	}
+	if s.options.MinInterval <= 0 {
 		return
 	}
 	if gap := schedule.ShortestGap(); gap > 0 && gap < s.options.MinInterval {

@@ -149,12 +149,17 @@ func (c *Client) DeleteJob(ctx context.Context, ref JobRef, force bool, expect P
 	return c.service.store.DeleteJob(ctx, now(), j.Tenant, j.ID, expect.Revision, force)
 }
 
-// changeTries bounds how often a change is done anew because somebody else changed the job in between.
+// changeTries bounds how often a change is done anew because another process changed the job in between.
 const changeTries = 10
 
 // change reads a job, lets f change it, and stores it as the next revision if nobody else did so in between (T8); else it starts anew
 // from what is stored then. Checks come in the order of the contract: 404, 403, 400, 412.
 func (c *Client) change(ctx context.Context, ref JobRef, expect Precondition, f func(j *Job, at time.Time) error) (*Job, error) {
+	unlock, err := c.service.changing.lock(ctx, c.principal.Tenant, ref)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
 	for range changeTries {
 		j, err := c.permitted(ctx, ref, PermissionEdit)
 		if err != nil {

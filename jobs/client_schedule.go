@@ -66,8 +66,11 @@ func scheduleTime(f *Faults, path, text, timezone string, end bool) time.Time {
 		return time.Time{}
 	}
 	t, err := ParseScheduleTime(text, timezone, end)
-	if err != nil {
+	switch {
+	case err != nil:
 		f.Add(path, "%s", err)
+	case t.IsZero():
+		f.Add(path, "is %q; a year from 1970 on", text) // the one moment that would be taken for none
 	}
 	return t
 }

@@ -253,6 +253,36 @@ func TestClient_UpdateJob(t *testing.T) {
 			t.Errorf("name is %q", got.Name)
 		}
 	})
+	t.Run("a schedule that never comes is refused", func(t *testing.T) {
+		j := h.job(mara, nil)
+		for want, p := range map[string]jobs.JobPatch{
+			"interval": {Interval: jobs.Value("10000 months")}, "startOn": {Interval: jobs.Value("1 day"), StartOn: jobs.Value("0001-01-01")},
+		} {
+			_, err := mara.UpdateJob(t.Context(), ref(j), p, jobs.Precondition{})
+			if got := paths(t, err); got != want {
+				t.Errorf("faults at %s, want %s", got, want)
+			}
+		}
+	})
+	t.Run("many changes at once wait for each other", func(t *testing.T) {
+		j := h.job(mara, nil)
+		const editors = 60
+		errs := make(chan error)
+		for n := range editors {
+			go func() {
+				_, err := mara.UpdateJob(t.Context(), ref(j), jobs.JobPatch{Description: jobs.Value(strings.Repeat("x", n+1))}, jobs.Precondition{})
+				errs <- err
+			}()
+		}
+		for range editors {
+			if err := <-errs; err != nil {
+				t.Error(err)
+			}
+		}
+		if got, err := mara.Job(t.Context(), ref(j)); err != nil || got.Revision != j.Revision+editors {
+			t.Errorf("revision %d after %d changes of revision %d, %v", got.Revision, editors, j.Revision, err)
+		}
+	})
 	t.Run("concurrent changes of different fields are all kept", func(t *testing.T) {
 		j := h.job(mara, nil)
 		errs := make(chan error)

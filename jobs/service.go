@@ -13,6 +13,7 @@ type Service struct {
 	vault     *Vault
 	directory Directory
 	options   ServiceOptions
+	changing  changeLocks
 }
 
 // ServiceOptions change what a Service allows. The zero value works.
@@ -35,7 +36,7 @@ func NewService(store Store, drivers Drivers, o ServiceOptions) *Service {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	s := &Service{store: store, drivers: drivers, directory: o.Directory, options: o}
+	s := &Service{store: store, drivers: drivers, directory: o.Directory, options: o, changing: newChangeLocks()}
 	if o.Keys != nil {
 		s.vault = NewVault(store, o.Keys)
 	}

@@ -226,6 +226,10 @@ func (w *worker) obey(b *batch, result *jobs.ExchangeResult) {
 		w.limits = result.Limits
 		limits := result.Limits
 		w.s.limits.Store(&limits)
+		select {
+		case w.s.newLimits <- struct{}{}:
+		default: // the observer has not taken the last signal yet; it will read the newest limits
+		}
 	}
 	w.nextDue = result.NextDue
 	switch {

@@ -50,10 +50,24 @@ func (s *Scheduler) observe(ctx context.Context) {
 			s.health.storeWorks("observer")
 			again.reset()
 		}
-		if !pause(ctx, wait) {
+		if !s.untilNextLook(ctx, wait) {
 			return
 		}
 	}
+}
+
+// untilNextLook lets the time between two looks pass; a change of the limits ends it, so that a shorter heartbeat holds at once. False:
+// ctx has ended.
+func (s *Scheduler) untilNextLook(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+	case <-s.newLimits:
+	}
+	return true
 }
 
 // judgeBeats notes what was seen after a gap and takes over who is lost.

@@ -82,8 +82,9 @@ type Scheduler struct {
 	occupied atomic.Int64
 	// freed holds one signal: a slot is occupied no more.
 	freed chan struct{}
-	// limits are the latest that an exchange has told; observer and planner read them.
-	limits atomic.Pointer[jobs.Limits]
+	// limits are the latest that an exchange has told; observer and planner read them. newLimits holds one signal: they have changed.
+	limits    atomic.Pointer[jobs.Limits]
+	newLimits chan struct{}
 	// executors are the goroutines of runs; each ends at most stopTime after its context.
 	executors sync.WaitGroup
 }
@@ -125,7 +126,7 @@ func New(store Store, drivers jobs.Drivers, options Options) (*Scheduler, error)
 		}
 		options.Hostname = host
 	}
-	s := &Scheduler{store: store, drivers: drivers, options: options, log: options.Logger, freed: make(chan struct{}, 1)}
+	s := &Scheduler{store: store, drivers: drivers, options: options, log: options.Logger, freed: make(chan struct{}, 1), newLimits: make(chan struct{}, 1)}
 	limits := jobs.DefaultLimits()
 	s.limits.Store(&limits)
 	return s, nil

@@ -226,3 +226,36 @@ func sleepCtx(ctx context.Context, d time.Duration) bool {
 		return true
 	}
 }
+
+// P8: the stored limits hold from the start, and lowered ones at once: nobody waits for the end of a look at the old pace.
+func TestScheduler_takeOver_by_stored_limits(t *testing.T) {
+	inWorld(t, func(w *world) {
+		l := jobs.DefaultLimits()
+		l.Heartbeat, l.Timeout = time.Second, 3*time.Second
+		if err := w.store.SetLimits(context.Background(), tenant, l, true); err != nil {
+			t.Fatal("SetLimits:", err)
+		}
+		w.work(func(ctx context.Context, task *jobs.Task) (jobs.Output, error) {
+			if task.Attempt == 1 {
+				<-ctx.Done()
+			}
+			return jobs.Output{}, nil
+		})
+		f := newFaults(w.store)
+		cut := w.engine(f, scheduler.Options{Hostname: "cut"})
+		defer cut.stop()
+		id := w.queue(w.job(func(j *jobs.Job) { j.Idempotent = true }))
+		w.status(id, jobs.RunRunning)
+		other := w.engine(w.store, scheduler.Options{Hostname: "other"})
+		defer other.stop()
+		time.Sleep(500 * time.Millisecond)
+		begin := time.Now()
+		f.setDown(errDown)
+		r := w.ended(id, jobs.RunSuccess)
+		if took := r.EndedAt.Sub(begin.UTC()); took > l.Timeout+2*l.Heartbeat {
+			t.Errorf("the run was taken over %s after the cut, want at most %s", took, l.Timeout+2*l.Heartbeat)
+		}
+		f.setDown(nil)
+		w.until("the engine that was cut off is well again", func() bool { return cut.Health().Status == scheduler.HealthOK })
+	})
+}

@@ -24,6 +24,10 @@ type Options struct {
 // Drivers makes one of each: the job drivers api-call and email, the actions webhook and email. The two of HTTP share a
 // client. The error says which option is wrong; nothing is connected yet.
 func Drivers(o Options) ([]jobs.Driver, error) {
+	if o.HTTP.HeaderTimeout == 0 {
+		// The settings of a step bound the wait for an answer, 30 s unless they say otherwise (R58, contract 13.1).
+		o.HTTP.HeaderTimeout = safehttp.DefaultTimeout
+	}
 	client, err := safehttp.New(o.HTTP)
 	if err != nil {
 		return nil, fmt.Errorf("http: %w", err)
