@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/carillon-go/carillon/httpapi"
+	"github.com/carillon-go/carillon/httpapi/identity"
 	"github.com/carillon-go/carillon/jobs"
 )
 
@@ -206,6 +207,41 @@ func levelIn(at place, name string, p jobs.Principal) jobs.Level {
 		return jobs.LevelNone
 	}
 	return at.job.levels[name]
+}
+
+// TestAuthorization_Accounts: without a session or a token that lives, the built-in identity lets nobody in but to log in.
+func TestAuthorization_Accounts(t *testing.T) {
+	w := newWorld(t)
+	accounts, err := identity.New(w.store, identity.Options{DefaultTenant: "globex", Logger: w.logger()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	api, err := httpapi.New(w.service, httpapi.Options{Accounts: accounts, Logger: w.logger()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	proofs := map[string]string{"": "", "Authorization": "Bearer jobs_" + canary, "Cookie": "sid=" + canary}
+	for _, route := range httpapi.RouteTable() {
+		want := http.StatusUnauthorized
+		if route.Group == "open" {
+			want = http.StatusNotFound // the domain of the path is none
+		}
+		for name, proof := range proofs {
+			r := httptest.NewRequestWithContext(t.Context(), route.Method, "/api"+route.Path, strings.NewReader("{}"))
+			r.Header.Set("Content-Type", "application/json")
+			if name != "" {
+				r.Header.Set(name, proof)
+			}
+			answer := httptest.NewRecorder()
+			api.ServeHTTP(answer, r)
+			if answer.Code != want {
+				t.Errorf("%s %s with %q: status %d, want %d", route.Method, route.Path, name, answer.Code, want)
+			}
+		}
+	}
+	if strings.Contains(w.log.String(), canary) {
+		t.Errorf("the log holds the proof: %s", w.log)
+	}
 }
 
 // TestAuthorization_Groups holds that exactly the routes below a job go by levels, and that nothing is written with the level that reads.

@@ -133,6 +133,9 @@ func (s *Store) Close() error {
 		return nil
 	}
 	s.db.writer.close()
+	for _, st := range s.db.writer.stmts {
+		st.Close()
+	}
 	return errors.Join(s.db.reading.Close(), s.db.writer.conn.Close(), s.db.writing.Close(), s.workers.closeAll())
 }
 

@@ -72,6 +72,8 @@ type evaluation struct {
 	values   Values
 	rules    []RuleResult
 	warnings []string
+	// matching is what regular expressions have cost so far, see MaxMatching.
+	matching int
 }
 
 // group joins its members in three-valued logic: an unknown member only matters if the known ones do not decide.
@@ -150,10 +152,22 @@ func (e *evaluation) holds(r *Rule, actual any, found bool) bool {
 		if !ok {
 			e.warn(r, actual)
 		}
-		return ok && r.pattern.MatchString(s)
+		return ok && e.matches(r, s)
 	default:
 		return e.ordered(r, actual)
 	}
+}
+
+// matches bounds what an expression can cost: no matching can be stopped once it has begun.
+func (e *evaluation) matches(r *Rule, s string) bool {
+	cost := r.size * len(s)
+	if e.matching+cost > MaxMatching {
+		e.warnings = append(e.warnings, fmt.Sprintf("%s: a text of %d bytes is too long for the expressions of this condition",
+			r.Field.Path, len(s)))
+		return false
+	}
+	e.matching += cost
+	return r.pattern.MatchString(s)
 }
 
 func (e *evaluation) ordered(r *Rule, actual any) bool {

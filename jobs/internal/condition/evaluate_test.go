@@ -276,3 +276,19 @@ func TestAppendJSON_Floats(t *testing.T) {
 		}
 	}
 }
+
+// Matching cannot be stopped once it has begun, so its cost is bounded before it begins.
+func TestEvaluate_BoundsTheCostOfExpressions(t *testing.T) {
+	t.Parallel()
+	g := parse(t, `{"match":"any","rules":[
+		{"field":"run.params.a","operator":"matches","value":"x{1,900}y"},
+		{"field":"run.params.b","operator":"matches","value":"^b+$"}]}`)
+	got := g.Evaluate(tree{"run.params.a": strings.Repeat("x", 60_000) + "y", "run.params.b": "bbb"})
+	if got.Rules[0].Met != condition.False || got.Rules[1].Met != condition.True || len(got.Warnings) != 1 {
+		t.Errorf("rules are %v and %v with warnings %q: want the costly one false with a warning", got.Rules[0].Met, got.Rules[1].Met, got.Warnings)
+	}
+	short := g.Evaluate(tree{"run.params.a": "xxxy", "run.params.b": ""})
+	if short.Rules[0].Met != condition.True || len(short.Warnings) != 0 {
+		t.Errorf("a short text: %v with warnings %q", short.Rules[0].Met, short.Warnings)
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"regexp/syntax"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -20,6 +21,11 @@ const (
 	MaxDepth = 5
 	// MaxPattern is the longest regular expression, in bytes.
 	MaxPattern = 1000
+	// MaxProgram is how many steps a regular expression may have once its counted repeats are written out.
+	MaxProgram = 2000
+	// MaxMatching bounds the steps of all regular expressions of one evaluation, a fraction of a second: size of the program times
+	// bytes of the text. A rule beyond it is false, with a warning.
+	MaxMatching = 20_000_000
 	// MaxValue is the longest value of a rule, in bytes of JSON.
 	MaxValue = 64 << 10
 	// maxValueDepth is the deepest nesting of a value, as for JSON bodies.
@@ -193,7 +199,24 @@ func (p *parser) compile(path string, r *Rule) {
 	var err error
 	if r.pattern, err = regexp.Compile(expression); err != nil {
 		p.fault(path, "is not an RE2 expression: %s", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+		return
 	}
+	if r.size = programSize(expression); r.size > MaxProgram {
+		p.fault(path, "is an expression of %d steps, it may have %d: counted repeats multiply", r.size, MaxProgram)
+	}
+}
+
+// programSize is how many steps a compiled expression has: matching takes up to so many for each byte of the text. The expression compiles.
+func programSize(expression string) int {
+	parsed, err := syntax.Parse(expression, syntax.Perl)
+	if err != nil {
+		return 0
+	}
+	program, err := syntax.Compile(parsed.Simplify())
+	if err != nil {
+		return 0
+	}
+	return len(program.Inst)
 }
 
 // kinds holds the check of the value for each operator; it returns the reason of a refusal.

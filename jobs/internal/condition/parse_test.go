@@ -118,6 +118,7 @@ func TestParse_Refuses(t *testing.T) {
 		"exists with a string":             {all(rule("run.status", "exists", `"true"`)), "rules[0].value", "boolean"},
 		"an expression that is not RE2":    {all(rule("run.status", "matches", `"(?=a)"`)), "rules[0].value", "RE2"},
 		"a repeat that explodes":           {all(rule("run.status", "matches", `"((a{100}){100}){100}"`)), "rules[0].value", "RE2"},
+		"an expression of too many steps":  {all(rule("run.params.a", "matches", `"((a{1,100}){1,10})b"`)), "rules[0].value", "2000"},
 		"an expression one byte too long":  {all(rule("run.params.a", "matches", `"`+strings.Repeat("x", condition.MaxPattern+1)+`"`)), "rules[0].value", "1000"},
 		"a value one byte too long":        {all(rule("run.params.a", "eq", `"`+strings.Repeat("x", condition.MaxValue-1)+`"`)), "rules[0].value", "65536"},
 		"a hostile exponent":               {all(rule("run.params.a", "eq", "[1e9999999999999]")), "rules[0].value", "exponent"},

@@ -38,6 +38,7 @@ type Rule struct {
 
 	value   any            // decoded; numbers as json.Number
 	pattern *regexp.Regexp // of OpMatches
+	size    int            // of its program: what one byte of the text may cost
 }
 
 // Operator is one of contract 7.4.
