@@ -126,17 +126,16 @@ func prepareFile(path string) (string, error) {
 	return abs, f.Close()
 }
 
-// Close ends the store after the writes that were accepted, and gives up its signs of life: workers that are still registered
-// through it count as dead for other processes from now on.
+// Close ends the store after the writes that were accepted and the reads that go on, and gives up its signs of life: workers that
+// are still registered through it count as dead for other processes from now on. When the last handle on the file is closed, the file
+// alone is the whole database.
 func (s *Store) Close() error {
 	if s.db.state.Swap(stateClosed) == stateClosed {
 		return nil
 	}
-	s.db.writer.close()
-	for _, st := range s.db.writer.stmts {
-		st.Close()
-	}
-	return errors.Join(s.db.reading.Close(), s.db.writer.conn.Close(), s.db.writing.Close(), s.workers.closeAll())
+	// Statements first, readers before the writer: only the last connection to close, with nothing open, folds the write-ahead log into
+	// the file and removes it. Else a copy of the file alone would lack what the log has.
+	return errors.Join(s.db.writer.close(), sqlstore.CloseReads(s.core), s.db.writer.conn.Close(), s.db.writing.Close(), s.workers.closeAll())
 }
 
 // States of a database.

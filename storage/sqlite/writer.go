@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"sync"
@@ -95,8 +96,8 @@ func (w *writer) submit(ctx context.Context, do func(*sqlstore.Tx) error) error 
 	return r.err
 }
 
-// close lets the accepted writes finish.
-func (w *writer) close() {
+// close lets the accepted writes finish, and closes the statements: a connection that has open ones does not close.
+func (w *writer) close() error {
 	w.mu.Lock()
 	if !w.closed {
 		w.closed = true
@@ -104,6 +105,12 @@ func (w *writer) close() {
 	}
 	w.mu.Unlock()
 	<-w.ended
+	var errs []error
+	for query, stmt := range w.stmts {
+		errs = append(errs, stmt.Close())
+		delete(w.stmts, query)
+	}
+	return errors.Join(errs...)
 }
 
 // watch tells whether somebody wants to know of other processes' commits.
@@ -160,14 +167,12 @@ func (w *writer) loop() {
 // group runs the writes that wait, commits them together and answers.
 func (w *writer) group(first *request) {
 	if err := w.run("BEGIN IMMEDIATE"); err != nil {
-		if first.state.CompareAndSwap(waiting, begun) {
-			first.answer(err)
-		}
+		w.refuse(first, err)
 		return
 	}
 	var batch []*request
 	var fatal error
-	for r := first; r != nil && fatal == nil; r = w.next(len(batch)) {
+	for r := first; r != nil && fatal == nil; r = w.nextOf(maxGroup - len(batch)) {
 		if !r.state.CompareAndSwap(waiting, begun) {
 			continue
 		}
@@ -190,14 +195,23 @@ func (w *writer) group(first *request) {
 	}
 }
 
-func (r *request) answer(err error) {
-	r.err = err
-	close(r.done)
+// refuse answers all writes that wait with the error of a transaction that could not begin: another process held the database for
+// the whole busy timeout, and each of them would else wait through one more. At most a full line is answered, so that callers who
+// try again at once cannot keep the writer here.
+func (w *writer) refuse(first *request, err error) {
+	n := 0
+	for r := first; r != nil; r = w.nextOf(cap(w.queue)-n) {
+		if r.state.CompareAndSwap(waiting, begun) {
+			r.err = err
+			close(r.done)
+		}
+		n++
+	}
 }
 
-// next takes a write that waits already; nil if there is none or the group is full.
-func (w *writer) next(n int) *request {
-	if n >= maxGroup {
+// nextOf takes a write that waits already; nil if there is none or no more are wanted.
+func (w *writer) nextOf(wanted int) *request {
+	if wanted <= 0 {
 		return nil
 	}
 	select {

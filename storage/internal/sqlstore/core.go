@@ -256,6 +256,23 @@ func (c *Core) readStmt(ctx context.Context, query string) (*sqlx.Stmt, error) {
 	return stmt, nil
 }
 
+// CloseReads waits for the reads that go on, and closes their statements and their pool. Reads that come later fail. It is for the
+// Close of a dialect, after Database.Ready has become an error.
+func CloseReads(c *Core) error {
+	for range cap(c.readers) {
+		c.readers <- struct{}{}
+		defer func() { <-c.readers }()
+	}
+	c.stmts.Lock()
+	defer c.stmts.Unlock()
+	var errs []error
+	for _, stmt := range c.reads {
+		errs = append(errs, stmt.Close())
+	}
+	clear(c.reads)
+	return errors.Join(append(errs, c.db.Reader().Close())...)
+}
+
 // fail gives an error its form for callers: errors of package jobs and of contexts as they are, others translated or wrapped with
 // the operation.
 func (c *Core) fail(operation string, err error) error {

@@ -1,0 +1,115 @@
+package sqlite_test
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"github.com/carillon-go/carillon/jobs"
+	"github.com/carillon-go/carillon/storage/sqlite"
+)
+
+// TestStore_Close copies the file alone after the last handle was closed, as a backup of a stopped server does.
+func TestStore_Close(t *testing.T) {
+	ctx := context.Background()
+	for _, c := range []struct {
+		name    string
+		handles int
+	}{
+		{"the file of the only handle is the whole database", 1},
+		{"the file of two handles is the whole database when both are closed", 2},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "jobs.db")
+			var handles []*sqlite.Store
+			for range c.handles {
+				handles = append(handles, openAt(t, path))
+			}
+			for i, s := range handles {
+				if err := s.InsertJob(ctx, morning, queueJob([]string{"stock", "sales"}[i])); err != nil {
+					t.Fatal(err)
+				}
+				if page, err := s.Jobs(ctx, jobs.JobQuery{Tenant: "acme"}); err != nil || page.Total != i+1 {
+					t.Fatalf("%d jobs, %v; want %d", page.Total, err, i+1)
+				}
+			}
+			for _, s := range handles {
+				if err := s.Close(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if log, err := os.Stat(path + "-wal"); !errors.Is(err, fs.ErrNotExist) && (err != nil || log.Size() > 0) {
+				t.Errorf("the write-ahead log is still there: %v, %v", log, err)
+			}
+			text, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			copied := filepath.Join(t.TempDir(), "copy.db")
+			if err := os.WriteFile(copied, text, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			page, err := openAt(t, copied).Jobs(ctx, jobs.JobQuery{Tenant: "acme"})
+			if err != nil || page.Total != c.handles {
+				t.Errorf("the copy has %d jobs, %v; want %d", page.Total, err, c.handles)
+			}
+		})
+	}
+}
+
+// TestWriter_busy plays another process that keeps the database for itself; the wait of SQLite passes in virtual time.
+func TestWriter_busy(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "jobs.db")
+	synctest.Test(t, func(t *testing.T) {
+		ctx := context.Background()
+		s, err := sqlite.Open(ctx, path, sqlite.Options{Synchronous: "NORMAL", MinFreeBytes: -1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		other, err := sqlx.Open("sqlite", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		other.SetMaxOpenConns(1)
+		if _, err := other.Exec("BEGIN EXCLUSIVE"); err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		type answer struct {
+			err   error
+			after time.Duration
+		}
+		answers := make(chan answer, 4)
+		for _, slug := range []string{"stock", "sales", "returns", "orders"} {
+			go func() {
+				err := s.InsertJob(ctx, morning, queueJob(slug))
+				answers <- answer{err, time.Since(began)}
+			}()
+		}
+		first := <-answers
+		for range 3 {
+			if a := <-answers; a.after != first.after || !errors.Is(a.err, jobs.ErrUnavailable) {
+				t.Errorf("a write was answered after %s with %v; the first one after %s", a.after, a.err, first.after)
+			}
+		}
+		if !errors.Is(first.err, jobs.ErrUnavailable) {
+			t.Errorf("a write beside a locked database: %v", first.err)
+		}
+		if _, err := other.Exec("ROLLBACK"); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.InsertJob(ctx, morning, queueJob("stock")); err != nil {
+			t.Errorf("a write after the lock was given up: %v", err)
+		}
+		if err := errors.Join(other.Close(), s.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+}
