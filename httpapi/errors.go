@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strconv"
@@ -158,7 +159,11 @@ func answerError(w http.ResponseWriter, r *http.Request, err error) {
 // logFailure notes an error that is the server's own, unless nobody is left to be answered.
 func (a *API) logFailure(r *http.Request, requestID string, status int, err error) {
 	if _, _, internal := problem(err); internal && r.Context().Err() == nil {
-		a.log.ErrorContext(r.Context(), "request failed", "request_id", requestID, "method", r.Method, "status", status, "err", err)
+		level := slog.LevelError
+		if status == http.StatusServiceUnavailable {
+			level = slog.LevelWarn // the client was told to try again
+		}
+		a.log.Log(r.Context(), level, "request failed", "request_id", requestID, "method", r.Method, "status", status, "err", err)
 	}
 }
 

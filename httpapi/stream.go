@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"net/http"
 	"sort"
@@ -56,21 +57,44 @@ func (a *API) runProgress(w http.ResponseWriter, r *request) error {
 	return fail(http.StatusNotAcceptable, "This route sends application/json or text/event-stream")
 }
 
-// progressType picks what the route sends for an Accept header; empty if nothing fits.
+// progressType picks what the route sends for an Accept header: of the two types the one with the greater weight, of equal ones the one that
+// is named first. Empty: nothing fits.
 func progressType(accept []string) string {
-	if len(accept) == 0 {
+	header := strings.TrimSpace(strings.Join(accept, ","))
+	if header == "" {
 		return "application/json"
 	}
-	for entry := range strings.SplitSeq(strings.Join(accept, ","), ",") {
-		mediaType, _, _ := strings.Cut(entry, ";")
+	best, weight := "", 0.0
+	for entry := range strings.SplitSeq(header, ",") {
+		mediaType, params, _ := strings.Cut(entry, ";")
+		kind := ""
 		switch strings.ToLower(strings.TrimSpace(mediaType)) {
 		case "text/event-stream", "text/*":
-			return "text/event-stream"
-		case "application/json", "application/hal+json", "application/*", "*/*", "":
-			return "application/json"
+			kind = "text/event-stream"
+		case "application/json", "application/hal+json", "application/*", "*/*":
+			kind = "application/json"
+		}
+		if q := quality(params); kind != "" && q > weight {
+			best, weight = kind, q
 		}
 	}
-	return ""
+	return best
+}
+
+// quality is the parameter q of an entry of Accept: 1 without one, 0 for one that cannot be read.
+func quality(params string) float64 {
+	for param := range strings.SplitSeq(params, ";") {
+		name, value, _ := strings.Cut(param, "=")
+		if !strings.EqualFold(strings.TrimSpace(name), "q") {
+			continue
+		}
+		q, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
+		if err != nil || !(q >= 0 && q <= 1) {
+			return 0
+		}
+		return q
+	}
+	return 1
 }
 
 // streamRun sends everything that has happened to a run, and what happens, until it has ended. Event ids are the run's event numbers, so
@@ -82,7 +106,7 @@ func (a *API) streamRun(w http.ResponseWriter, r *request, ref jobs.JobRef, id j
 	}
 	release, ok := a.streams.take(string(r.identity.Principal.Tenant) + "/" + string(r.identity.Principal.User))
 	if !ok {
-		return &jobs.UnavailableError{Reason: "Too many live streams are open; close some and try again"}
+		return &jobs.UnavailableError{Reason: fmt.Sprintf("Too many live streams are open: at most %d for a user, %d in all", a.streams.each, a.streams.total)}
 	}
 	defer release()
 	wake, stop := r.client.WatchRun(id)
@@ -96,9 +120,13 @@ func (a *API) streamRun(w http.ResponseWriter, r *request, ref jobs.JobRef, id j
 	defer ping.Stop()
 	check := time.NewTicker(streamCheck)
 	defer check.Stop()
+	closing := a.closing
 	for {
 		run, logs, err := r.client.Events(r.Context(), ref, id, after, streamBatch)
-		if err != nil {
+		switch {
+		case err != nil && s.opened && errors.Is(err, jobs.ErrNotFound):
+			return nil // the run was removed under the listener: there is nothing more to come
+		case err != nil:
 			return err
 		}
 		if !s.opened && after > run.Seq {
@@ -114,7 +142,7 @@ func (a *API) streamRun(w http.ResponseWriter, r *request, ref jobs.JobRef, id j
 		if full {
 			continue
 		}
-		if run.Status.Terminal() {
+		if run.Status.Terminal() || closing == nil {
 			return nil
 		}
 		select {
@@ -129,8 +157,8 @@ func (a *API) streamRun(w http.ResponseWriter, r *request, ref jobs.JobRef, id j
 			}
 		case <-r.Context().Done():
 			return nil // nobody listens any more
-		case <-a.closing:
-			return nil
+		case <-closing:
+			closing = nil // one more look: the run may have ended at the same moment
 		}
 	}
 }

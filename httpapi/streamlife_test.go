@@ -153,7 +153,7 @@ func TestStream_Ends(t *testing.T) {
 			l.until("log", "waiting")
 			start := time.Now()
 			w.share(job, "share1", jobs.LevelNone)
-			l.broken()
+			l.over()
 			if after := time.Since(start); after > 30*time.Second {
 				t.Errorf("it lasted %s", after)
 			}
@@ -167,7 +167,7 @@ func TestStream_Ends(t *testing.T) {
 			if err := w.as("mara").DeleteJob(t.Context(), jobs.JobRef{ID: job}, true, jobs.Precondition{}); err != nil {
 				t.Fatal(err)
 			}
-			l.broken()
+			l.over()
 		})
 	})
 	t.Run("the end of the run ends it, after every change of the status", func(t *testing.T) {
@@ -381,4 +381,12 @@ func TestRun_Wait(t *testing.T) {
 			}
 		})
 	})
+}
+
+// over waits for the end of a stream whose run cannot be seen any more: in order, and without saying that the run has ended.
+func (l *listener) over() {
+	l.t.Helper()
+	if events := l.rest(); len(events) > 0 && events[len(events)-1].name == "end" {
+		l.t.Error("the run has not ended, but the stream says so")
+	}
 }

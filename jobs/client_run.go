@@ -115,7 +115,8 @@ func (c *Client) Wait(ctx context.Context, ref JobRef, id RunID) (*Run, error) {
 		case <-wake:
 		case <-time.After(waitPoll):
 		case <-ctx.Done():
-			return r, nil
+			// The last look is made although the caller has no time left: the run may have ended at the same moment.
+			return c.RunByID(context.WithoutCancel(ctx), ref, id)
 		}
 	}
 }

@@ -7,10 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"testing/synctest"
-	"time"
-
-	"github.com/jmoiron/sqlx"
 
 	"github.com/carillon-go/carillon/jobs"
 	"github.com/carillon-go/carillon/storage/sqlite"
@@ -62,54 +58,4 @@ func TestStore_Close(t *testing.T) {
 			}
 		})
 	}
-}
-
-// TestWriter_busy plays another process that keeps the database for itself; the wait of SQLite passes in virtual time.
-func TestWriter_busy(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "jobs.db")
-	synctest.Test(t, func(t *testing.T) {
-		ctx := context.Background()
-		s, err := sqlite.Open(ctx, path, sqlite.Options{Synchronous: "NORMAL", MinFreeBytes: -1})
-		if err != nil {
-			t.Fatal(err)
-		}
-		other, err := sqlx.Open("sqlite", path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		other.SetMaxOpenConns(1)
-		if _, err := other.Exec("BEGIN EXCLUSIVE"); err != nil {
-			t.Fatal(err)
-		}
-		began := time.Now()
-		type answer struct {
-			err   error
-			after time.Duration
-		}
-		answers := make(chan answer, 4)
-		for _, slug := range []string{"stock", "sales", "returns", "orders"} {
-			go func() {
-				err := s.InsertJob(ctx, morning, queueJob(slug))
-				answers <- answer{err, time.Since(began)}
-			}()
-		}
-		first := <-answers
-		for range 3 {
-			if a := <-answers; a.after != first.after || !errors.Is(a.err, jobs.ErrUnavailable) {
-				t.Errorf("a write was answered after %s with %v; the first one after %s", a.after, a.err, first.after)
-			}
-		}
-		if !errors.Is(first.err, jobs.ErrUnavailable) {
-			t.Errorf("a write beside a locked database: %v", first.err)
-		}
-		if _, err := other.Exec("ROLLBACK"); err != nil {
-			t.Fatal(err)
-		}
-		if err := s.InsertJob(ctx, morning, queueJob("stock")); err != nil {
-			t.Errorf("a write after the lock was given up: %v", err)
-		}
-		if err := errors.Join(other.Close(), s.Close()); err != nil {
-			t.Error(err)
-		}
-	})
 }

@@ -2,6 +2,8 @@ package sqlite
 
 import (
 	"context"
+	"fmt"
+	"time"
 
 	"github.com/carillon-go/carillon/storage/internal/sqlstore"
 )
@@ -34,6 +36,14 @@ func (s *Store) Hold() (release func()) {
 
 // Waiting is how many writes wait for the writer.
 func (s *Store) Waiting() int { return len(s.db.writer.queue) }
+
+// SetBusyTimeout changes how long the writer waits for other processes.
+func (s *Store) SetBusyTimeout(d time.Duration) error {
+	release := s.Hold()
+	defer release()
+	_, err := s.db.writer.conn.ExecContext(context.Background(), fmt.Sprintf("PRAGMA busy_timeout = %d", d.Milliseconds()))
+	return err
+}
 
 // WritePanic runs a write that panics.
 func (s *Store) WritePanic(value any) error {

@@ -200,7 +200,7 @@ func (w *writer) group(first *request) {
 // try again at once cannot keep the writer here.
 func (w *writer) refuse(first *request, err error) {
 	n := 0
-	for r := first; r != nil; r = w.nextOf(cap(w.queue)-n) {
+	for r := first; r != nil; r = w.nextOf(cap(w.queue) - n) {
 		if r.state.CompareAndSwap(waiting, begun) {
 			r.err = err
 			close(r.done)

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/carillon-go/carillon/jobs"
 	"github.com/carillon-go/carillon/storage/sqlite"
@@ -111,6 +112,44 @@ func TestWriter_context(t *testing.T) {
 	page, err := s.Jobs(context.Background(), jobs.JobQuery{Tenant: "acme"})
 	if err != nil || page.Total != 0 {
 		t.Errorf("%d jobs, %v; the cancelled write was done", page.Total, err)
+	}
+}
+
+// TestWriter_busy plays another process that keeps the database for itself.
+func TestWriter_busy(t *testing.T) {
+	ctx := context.Background()
+	path := filepath.Join(t.TempDir(), "jobs.db")
+	s := openAt(t, path)
+	if err := s.SetBusyTimeout(2 * time.Second); err != nil {
+		t.Fatal(err)
+	}
+	other, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other.SetMaxOpenConns(1)
+	if _, err := other.Exec("BEGIN EXCLUSIVE"); err != nil {
+		t.Fatal(err)
+	}
+	before := s.Statements()
+	const writes = 4
+	answers := make(chan error, writes)
+	for i := range writes {
+		go func() { answers <- s.InsertJob(ctx, morning, queueJob(fmt.Sprint("job-", i))) }()
+	}
+	for range writes {
+		if err := <-answers; !errors.Is(err, jobs.ErrUnavailable) {
+			t.Errorf("a write beside a locked database: %v", err)
+		}
+	}
+	if got := s.Statements() - before; got != 1 {
+		t.Errorf("%d tries to begin for %d writes that waited, want 1: each costs the whole busy timeout", got, writes)
+	}
+	if _, err := other.Exec("ROLLBACK"); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(s.InsertJob(ctx, morning, queueJob("stock")), other.Close()); err != nil {
+		t.Errorf("a write after the lock was given up: %v", err)
 	}
 }
 
