@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -385,6 +386,10 @@ func checkName(f *Faults, name string) string {
 	name = strings.TrimSpace(name)
 	if name == "" {
 		f.Add(path, "is required")
+		return name
+	}
+	if strings.ContainsFunc(name, unicode.IsControl) {
+		f.Add(path, "holds a control character; a name is one line of text")
 		return name
 	}
 	return checkText(f, path, name, MaxNameLength)

@@ -21,6 +21,10 @@ type Job struct {
 	NextRunAt time.Time
 	// Revision counts the changes of the definition, from 1.
 	Revision int64
+	// Broken says why the stored definition cannot be read; empty as a rule. Such a job has of its definition only what the store keeps
+	// beside it: type, name and description (in lower case), overlap, priority, bounds of its history. It does not fire, cannot be
+	// started, and can only be deleted, or saved whole as a new revision with Broken empty.
+	Broken string
 
 	CreatedAt time.Time
 	// UpdatedAt changes with every change of the job, DefnUpdatedAt with those of its definition only.

@@ -38,18 +38,20 @@ type JobStore interface {
 	// MaxJobsPerTenant jobs is a *ConflictError.
 	InsertJob(ctx context.Context, now time.Time, j *Job) error
 	// SaveJob replaces the stored job if its revision is still base, and stores it under j.Revision, which is base or base+1; a new
-	// revision is kept for its runs. Else ErrPrecondition. A changed NextRunAt replaces a fire that was due at or before now and not
+	// revision is kept for its runs. Else ErrPrecondition. A job with Broken is a *ConflictError: what was read of it is not all of it;
+	// a new revision without it mends the job. A changed NextRunAt replaces a fire that was due at or before now and not
 	// planned yet: it is recorded as withdrawn. Runs that wait because of a policy that has changed are let go as far as the new policy
 	// allows. Unknown job: ErrNotFound. Taken slug: *ConflictError with Data["slug"].
 	SaveJob(ctx context.Context, now time.Time, j *Job, base int64) error
 	// DeleteJob removes the job with everything that belongs to it, drafts included. With live runs and without force it is a
 	// *ConflictError with Data["historyId"]; with force the workers that hold them are fenced off. Unknown job: ErrNotFound.
 	DeleteJob(ctx context.Context, now time.Time, tenant TenantID, id ID, base int64, force bool) error
-	// Job reads a job with its shares, LockedAt and LastRun. By slug, ref.Prefix is not looked at. Unknown or of another tenant: ErrNotFound.
+	// Job reads a job with its shares, LockedAt and LastRun. By slug, ref.Prefix is not looked at. A definition that cannot be read is no
+	// error, see Job.Broken. Unknown or of another tenant: ErrNotFound.
 	Job(ctx context.Context, tenant TenantID, ref JobRef) (*Job, error)
 	// Jobs lists jobs, each as Job reads it.
 	Jobs(ctx context.Context, q JobQuery) (Page[*Job], error)
-	// Definition reads one revision. ErrNotFound if it is not kept. The result is shared: read-only.
+	// Definition reads one revision. ErrNotFound if it is not kept, *ConflictError if it cannot be read. The result is shared: read-only.
 	Definition(ctx context.Context, tenant TenantID, id ID, revision int64) (*Definition, error)
 }
 
@@ -70,15 +72,17 @@ type Start struct {
 // StartStore starts runs outside the schedule (T2).
 type StartStore interface {
 	// StartRuns inserts queued runs as the job's overlap policy allows (DecideStart), all or none. The same Tenant, JobID, TriggeredBy and Key
-	// within IdempotencyWindow gives the first run again, whatever its state, and starts nothing. Unknown job: ErrNotFound. A
-	// draft, a live run with OverlapSkip (Data["historyId"]), more than MaxQueuedPerTenant queued runs: *ConflictError.
+	// within IdempotencyWindow gives the first run again, whatever its state, and starts nothing; if that run was removed since, it is a
+	// *ConflictError with Data["historyId"]. Unknown job: ErrNotFound. A draft, a job that is Broken, a live run with OverlapSkip
+	// (Data["historyId"]), more than MaxQueuedPerTenant queued runs: *ConflictError.
 	StartRuns(ctx context.Context, now time.Time, s Start) (runs []Run, err error)
 	// CancelRun ends a queued run as canceled, or marks a running one (T6). Harmless to repeat while it runs. An ended run is a
 	// *ConflictError. Unknown run: ErrNotFound.
 	CancelRun(ctx context.Context, now time.Time, tenant TenantID, id RunID, by PrincipalID) (*Run, error)
 }
 
-// RunStore reads runs and removes ended ones.
+// RunStore reads runs and removes ended ones. A definition or steps that are stored and cannot be read do not fail a read: the run has
+// no steps then.
 type RunStore interface {
 	// Run reads one run, live or ended. Unknown or of another tenant: ErrNotFound.
 	Run(ctx context.Context, tenant TenantID, id RunID) (*Run, error)
@@ -108,16 +112,19 @@ type WorkerStore interface {
 	// RegisterWorker stores a new worker with status active and beat 0.
 	RegisterWorker(ctx context.Context, now time.Time, w Worker) error
 	// Exchange is one turn of the pipe (reliability section 3 and T3-T5). A claim adds one to the run's Seq and starts its current
-	// step: one that is interrupted gets the next attempt, the new Seq and StartedAt. ErrFenced: the worker is not live or its stored beat is not
+	// step: one that is interrupted gets the next attempt, the new Seq and StartedAt. A queued run whose definition or steps cannot be read
+	// is not claimed: it ends with RunError. ErrFenced: the worker is not live or its stored beat is not
 	// Beat-1; nothing was written; see R3.
 	Exchange(ctx context.Context, r ExchangeRequest) (*ExchangeResult, error)
 	// HeldRuns reads the runs that a worker holds with their definitions, after an exchange whose answer was lost (R3), and the
-	// worker itself. Unknown worker: ErrNotFound.
+	// worker itself. A run whose definition or steps cannot be read has an empty definition, and no driver in the steps that are left, so
+	// that the worker can only end it. Unknown worker: ErrNotFound.
 	HeldRuns(ctx context.Context, id WorkerID) (Worker, []Claim, error)
 	// Beats gives the live workers with their beats. Dead tells of those whose process is known to have ended (R7).
 	Beats(ctx context.Context) ([]WorkerBeat, error)
 	// TakeOver marks a live worker as lost if its beat is still seen, and puts back or ends each of its runs (T7, Interrupt), with a log
-	// entry. It returns those runs, none if the worker lives or was taken over before. Reason is for the runs' errors.
+	// entry. A run whose definition or steps cannot be read ends. It returns those runs, none if the worker lives or was taken over
+	// before. Reason is for the runs' errors.
 	TakeOver(ctx context.Context, now time.Time, id WorkerID, seen int64, reason string) ([]RunID, error)
 	// StopWorker marks a worker that holds no run as stopped. One that holds runs or is not live: *ConflictError.
 	StopWorker(ctx context.Context, now time.Time, id WorkerID) error
@@ -144,7 +151,8 @@ type WorkerAdminStore interface {
 // PlanStore turns fires into runs and keeps the ledger.
 type PlanStore interface {
 	// Plan takes up to limit enabled jobs whose NextRunAt is due, oldest first, and carries out DecideFires for each, in one
-	// transaction (T1). A job that cannot be evaluated is disabled and named in the result; the others go on (R17).
+	// transaction (T1). A job that cannot be evaluated, or whose definition cannot be read, is disabled and named in the result, and its
+	// fire is missed; the others go on (R17).
 	Plan(ctx context.Context, now time.Time, limit int) (PlanResult, error)
 	// NextDue is the least NextRunAt of all enabled jobs; zero if nothing will fire.
 	NextDue(ctx context.Context) (time.Time, error)

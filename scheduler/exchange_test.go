@@ -112,13 +112,13 @@ func TestScheduler_registersThroughErrors(t *testing.T) {
 // A worker whose row is another than it was told must be a restored backup: it begins anew.
 func TestScheduler_restoredBackup(t *testing.T) {
 	inWorld(t, func(w *world) {
-		var causes []error
+		causes := make(chan error, 10)
 		w.work(func(ctx context.Context, task *jobs.Task) (jobs.Output, error) {
 			if task.Attempt > 1 {
 				return jobs.Output{}, nil
 			}
 			<-ctx.Done()
-			causes = append(causes, context.Cause(ctx))
+			causes <- context.Cause(ctx)
 			return jobs.Output{}, nil
 		})
 		b := &backup{faults: newFaults(w.store)}
@@ -127,8 +127,8 @@ func TestScheduler_restoredBackup(t *testing.T) {
 		time.Sleep(40 * time.Second)
 		b.restored.Store(true)
 		time.Sleep(time.Minute)
-		if len(causes) != 1 || !errors.Is(causes[0], jobs.ErrFenced) {
-			t.Errorf("the work ended with %v, want %v", causes, jobs.ErrFenced)
+		if n, cause := len(causes), <-causes; n != 1 || !errors.Is(cause, jobs.ErrFenced) {
+			t.Errorf("the work ended %d times, with %v, want once with %v", n, cause, jobs.ErrFenced)
 		}
 		w.equal("restarts", e.Health().Restarts, 1)
 		b.restored.Store(false)

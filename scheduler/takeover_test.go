@@ -23,15 +23,15 @@ func TestScheduler_takeOver(t *testing.T) {
 	for _, repeatable := range []bool{true, false} {
 		t.Run(fmt.Sprintf("repeatable %v", repeatable), func(t *testing.T) {
 			inWorld(t, func(w *world) {
-				var causes []error
-				var attempts []string
+				var causes gathered[error]
+				var attempts gathered[string]
 				w.work(func(ctx context.Context, task *jobs.Task) (jobs.Output, error) {
-					attempts = append(attempts, fmt.Sprint(task.Attempt, " ", task.Resumed))
+					attempts.add(fmt.Sprint(task.Attempt, " ", task.Resumed))
 					if task.Attempt > 1 {
 						return jobs.Output{}, nil
 					}
 					<-ctx.Done()
-					causes = append(causes, context.Cause(ctx))
+					causes.add(context.Cause(ctx))
 					return jobs.Output{}, nil
 				})
 				j := w.job(func(j *jobs.Job) { j.Idempotent = repeatable })
@@ -53,15 +53,15 @@ func TestScheduler_takeOver(t *testing.T) {
 				if took := r.EndedAt.Sub(begin.UTC()); took < 60*time.Second || took > 90*time.Second {
 					t.Errorf("the run ended %s after the cut, want 60 to 90 s", took)
 				}
-				if len(causes) != 1 || !errors.Is(causes[0], jobs.ErrFenced) {
-					t.Errorf("the cut off driver ended with %v, want %v", causes, jobs.ErrFenced)
+				if got := causes.all(); len(got) != 1 || !errors.Is(got[0], jobs.ErrFenced) {
+					t.Errorf("the cut off driver ended with %v, want %v", got, jobs.ErrFenced)
 				}
 				if repeatable {
 					w.equal("losses", r.Losses, 1)
-					w.equal("attempts", attempts, []string{"1 false", "2 true"})
+					w.equal("attempts", attempts.all(), []string{"1 false", "2 true"})
 				} else {
 					w.equal("error", r.Error, `worker lost: no heartbeat for 60 s (step "work")`)
-					w.equal("attempts", attempts, []string{"1 false"})
+					w.equal("attempts", attempts.all(), []string{"1 false"})
 				}
 				h := other.Health()
 				w.equal("lost workers", fmt.Sprint(h.LostWorkers, h.TakenOver), "1 1")

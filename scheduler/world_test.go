@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -321,4 +322,22 @@ func condition(t testing.TB, text string) *jobs.Condition {
 		t.Fatal(err)
 	}
 	return c
+}
+
+// gathered is a list that drivers add to while the test goes on.
+type gathered[T any] struct {
+	mu   sync.Mutex // guards list
+	list []T
+}
+
+func (g *gathered[T]) add(items ...T) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.list = append(g.list, items...)
+}
+
+func (g *gathered[T]) all() []T {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.Clone(g.list)
 }

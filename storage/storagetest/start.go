@@ -32,6 +32,7 @@ func startRules() []rule {
 		{"a key gives the first run again, whatever its state", startKey},
 		{"a key belongs to one tenant, one job and one caller", startKeyScope},
 		{"a key is forgotten after its window", startKeyExpires},
+		{"a key whose run was removed is a conflict that names it, and starts nothing", startKeyRemoved},
 		{"of many starts with one key exactly one starts a run", startKeyRace},
 		{"a key is kept as it is, without regard to what databases find equal", startKeyText},
 		{"of many starts beside each other, skip lets exactly one go", startRace},
@@ -282,6 +283,19 @@ func startKeyExpires(ctx context.Context, s jobs.Store) error {
 	third := must(s.StartRuns(ctx, later.Add(time.Hour), keyed(j, "k")))
 	return errors.Join(holds(first[0].ID != second[0].ID, "the key is still known after its window"),
 		same("the run of the key in its new window", ids(third), ids(second)))
+}
+
+func startKeyRemoved(ctx context.Context, s jobs.Store) error {
+	j := givenJob(ctx, s, "stock")
+	h := givenWorker(ctx, s, "node-a")
+	first := must(s.StartRuns(ctx, t0, keyed(j, "k")))[0]
+	h.turn(ctx, s, at(1), 0, ends(h.take(ctx, s, at(1)), jobs.RunSuccess, at(1)))
+	done(s.DeleteRun(ctx, tenant, j.ID, first.ID))
+	_, again := s.StartRuns(ctx, at(2), keyed(j, "k"))
+	none := must(s.Runs(ctx, jobs.RunQuery{Tenant: tenant})).Total
+	later := must(s.StartRuns(ctx, t0.Add(jobs.IdempotencyWindow+time.Minute), keyed(j, "k")))
+	return errors.Join(conflict("a start with the key of a removed run", again, "historyId", string(first.ID)), same("runs", none, 0),
+		same("runs after the window", len(later), 1))
 }
 
 func startKeyRace(ctx context.Context, s jobs.Store) error {

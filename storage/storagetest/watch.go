@@ -15,6 +15,7 @@ func watchRules() []rule {
 		{"a cancel of a running run, a limit and an order wake those who watch workers", watchWorker},
 		{"a changed next fire wakes those who watch the plan", watchPlan},
 		{"every change of a run wakes those who watch it", watchRun},
+		{"a delete by force wakes those who watch a run that goes with the job", watchDelete},
 		{"a run that is let go wakes those who watch the queue", watchLetGo},
 		{"many commits give at least one signal, and nobody has to take it", watchCoalesced},
 		{"a refused write wakes nobody who watches another run", watchOtherRun},
@@ -93,6 +94,19 @@ func watchRun(ctx context.Context, s jobs.Store) error {
 		wakes(ctx, s, jobs.TopicRun, r.ID, "an end", func() { h.turn(ctx, s, t0, 0, ends(c, jobs.RunCanceled, t0)) }),
 		wakes(ctx, s, jobs.TopicRun, "", "a start, for those who watch all runs", func() { givenRun(ctx, s, j, t0) }),
 	)
+}
+
+func watchDelete(ctx context.Context, s jobs.Store) error {
+	j := givenJob(ctx, s, "stock", overlap(jobs.OverlapQueue))
+	r := givenRun(ctx, s, j, t0)
+	givenWorker(ctx, s, "node-a").take(ctx, s, t0)
+	waiting := givenRun(ctx, s, j, t0)
+	first, stop := s.Watch(jobs.TopicRun, r.ID)
+	defer stop()
+	second, stop := s.Watch(jobs.TopicRun, waiting.ID)
+	defer stop()
+	done(s.DeleteJob(ctx, t0, tenant, j.ID, 0, true))
+	return errors.Join(woken(ctx, first, "a delete of the job of a running run"), woken(ctx, second, "a delete of the job of a waiting run"))
 }
 
 func watchLetGo(ctx context.Context, s jobs.Store) error {

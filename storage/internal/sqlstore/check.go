@@ -18,7 +18,7 @@ var invariants = []invariant{
 	{"I2: a job has at most one run that does not wait, unless its policy allows more", `
 	SELECT r.job_id
 	FROM   runs r JOIN job_revisions d ON d.job_id = r.job_id AND d.revision = r.revision
-	WHERE  r.blocked = 0 AND d.definition ->> '$.policies.overlap' <> 'allow'
+	WHERE  r.blocked = 0 AND CASE WHEN json_valid(d.definition) THEN d.definition ->> '$.policies.overlap' ELSE 'allow' END <> 'allow'
 	GROUP  BY r.job_id
 	HAVING count(*) > 1`},
 	{"I2: queued runs that may start are within the policy of their job", `
@@ -86,6 +86,14 @@ var invariants = []invariant{
 	SELECT j.id
 	FROM   jobs j LEFT JOIN job_revisions d ON d.job_id = j.id AND d.revision = j.revision
 	WHERE  d.job_id IS NULL`},
+	{"a stored definition can be read", `
+	SELECT job_id || ' revision ' || revision
+	FROM   job_revisions
+	WHERE  NOT json_valid(definition)`},
+	{"stored steps can be read", `
+	SELECT id
+	FROM   (SELECT id, steps FROM runs UNION ALL SELECT id, steps FROM run_history)
+	WHERE  steps IS NOT NULL AND NOT json_valid(steps)`},
 	{"I4: an ended run began before it ended", `
 	SELECT id
 	FROM   run_history
@@ -93,7 +101,7 @@ var invariants = []invariant{
 	{"an ended run has a result for each step that its worker told of", `
 	SELECT h.id
 	FROM   run_history h
-	WHERE  h.steps IS NOT NULL AND EXISTS (SELECT 1 FROM json_each(h.steps) s
+	WHERE  h.steps IS NOT NULL AND EXISTS (SELECT 1 FROM json_each(CASE WHEN json_valid(h.steps) THEN h.steps ELSE '[]' END) s
 	       WHERE s.value ->> '$.state' NOT IN ('success', 'warning', 'error', 'skipped'))`},
 	{"events of a run are not newer than its number", `
 	SELECT l.run_id
@@ -122,7 +130,7 @@ var invariants = []invariant{
 	{"a step result names its event", `
 	SELECT r.id
 	FROM   runs r
-	WHERE  r.steps IS NOT NULL AND EXISTS (SELECT 1 FROM json_each(r.steps) s WHERE s.value ->> '$.seq' > r.seq)`},
+	WHERE  r.steps IS NOT NULL AND EXISTS (SELECT 1 FROM json_each(CASE WHEN json_valid(r.steps) THEN r.steps ELSE '[]' END) s WHERE s.value ->> '$.seq' > r.seq)`},
 }
 
 // CheckError is an invariant that does not hold.

@@ -89,6 +89,8 @@ var breaks = map[string][]string{
 	"a run that has not begun has the revision, the drivers and the priority of its job": {
 		`UPDATE runs SET urgency = 5 WHERE status = 'queued'`,
 	},
+	"a stored definition can be read": {`DROP TRIGGER job_revisions_final`, `UPDATE job_revisions SET definition = '{"type"' WHERE job_id = 'j'`},
+	"stored steps can be read":        {`UPDATE runs SET steps = '[{' WHERE status = 'running'`},
 	"I4: an ended run began before it ended": {
 		`PRAGMA ignore_check_constraints = 1`, `DROP TRIGGER run_history_final`, `UPDATE run_history SET started_at = 0`,
 	},

@@ -112,6 +112,9 @@ func (c *Core) claim(t *Tx, r jobs.ExchangeRequest, result *jobs.ExchangeResult)
 	if err := k.takeInTurn(tenants, want); err != nil {
 		return err
 	}
+	if err := t.promoteAll(k.freed); err != nil {
+		return err
+	}
 	if r.Want > want && len(result.Claimed) == want {
 		return nil // its own concurrency holds the worker back, so there is no more for it until one of its runs ends
 	}
@@ -127,6 +130,9 @@ type claiming struct {
 	result  *jobs.ExchangeResult
 	now     int64
 	cluster int // what the cluster's limit leaves
+	// dropped counts the runs that were claimed and ended at once, freed are their jobs.
+	dropped int
+	freed   []jobs.ID
 }
 
 func (k *claiming) refusedList() string {
@@ -236,7 +242,7 @@ func (c *Core) served(tenant jobs.TenantID) {
 
 // take claims up to n runs of a tenant, and gives how many there were.
 func (k *claiming) take(tenant *claimTenant, n int) (int, error) {
-	taken := 0
+	taken, before := 0, k.dropped
 	for len(tenant.groups) > 0 && taken < n {
 		urgency := tenant.groups[0]
 		got, err := k.takeGroup(tenant.id, urgency, n-taken)
@@ -248,8 +254,9 @@ func (k *claiming) take(tenant *claimTenant, n int) (int, error) {
 			tenant.groups = tenant.groups[1:]
 		}
 	}
-	tenant.room -= taken
-	k.cluster -= taken
+	held := taken - (k.dropped - before)
+	tenant.room -= held
+	k.cluster -= held
 	k.t.addQueued(tenant.id, -taken)
 	return taken, nil
 }
@@ -299,21 +306,43 @@ const sqlStartStep = `
 
 // hand adds a claimed run to the result. The current step of a run that was put back is started again.
 func (k *claiming) hand(row *runRow) error {
-	run, d, err := k.core.run(k.t, row)
+	run, err := k.core.run(k.t, row)
 	if err != nil {
 		return err
 	}
-	claim := jobs.Claim{Definition: d}
+	if run.unreadable != "" {
+		return k.giveUp(row, run)
+	}
+	claim := jobs.Claim{Definition: run.definition}
 	if row.Steps != "" {
-		claim.Resumed, err = k.restart(run)
+		claim.Resumed, err = k.restart(run.Run)
 		if err != nil {
 			return err
 		}
 	}
-	claim.Run = *run
+	claim.Run = *run.Run
 	k.result.Claimed = append(k.result.Claimed, claim)
 	k.t.news.run(run.ID)
 	return nil
+}
+
+// giveUp ends a run that was claimed and cannot be executed, because what is stored of it cannot be read. The others go on.
+func (k *claiming) giveUp(row *runRow, run storedRun) error {
+	now := fromMillis(k.now)
+	steps, seq := moveSteps(run.Steps, now, row.Seq, run.unreadable)
+	seq++
+	if err := k.core.end(k.t, row, jobs.RunError, steps, run.unreadable, seq, now); err != nil {
+		return err
+	}
+	index, err := k.t.nextLogIndex(row.ID)
+	if err != nil {
+		return err
+	}
+	k.dropped++
+	k.freed = append(k.freed, row.JobID)
+	return k.t.appendLogs(row.ID, []jobs.LogEntry{
+		{Index: index, Seq: seq, Level: jobs.LogError, Message: run.unreadable, CreatedAt: now},
+	})
 }
 
 func (k *claiming) restart(run *jobs.Run) (resumed bool, err error) {

@@ -4,7 +4,6 @@ import (
 	"container/list"
 	"context"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -79,26 +78,43 @@ type getter interface {
 	get(dest any, query string, args ...any) (bool, error)
 }
 
-// definition gives a shared definition of a revision that a row names.
-func (c *Core) definition(g getter, job jobs.ID, revision int64) (*jobs.Definition, error) {
+// What is wrong with stored documents. A flipped bit or a newer writer must not stop what has nothing to do with it (R17), so these are
+// facts of one row and no errors of a transaction.
+const (
+	unreadableDefinition = "the stored definition cannot be read"
+	unreadableSteps      = "the stored steps cannot be read"
+	missingDefinition    = unreadableDefinition + ": its revision is missing"
+)
+
+// definition gives a shared definition of a revision that a row names. If there is none that can be read it is nil and fault says why.
+func (c *Core) definition(g getter, job jobs.ID, revision int64) (d *jobs.Definition, fault string, err error) {
 	key := revisionKey{job, revision}
 	if d, ok := c.defs.get(key); ok {
-		return d, nil
+		return d, "", nil
 	}
 	var text string
 	ok, err := g.get(&text, sqlGetDefinition, job, revision)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	if !ok {
-		return nil, jobs.NotFound("revision")
+		return nil, missingDefinition, nil
 	}
-	d := new(jobs.Definition)
+	if d, fault = parseDefinition(text); fault == "" {
+		c.defs.put(key, d)
+	}
+	return d, fault, nil
+}
+
+func parseDefinition(text string) (d *jobs.Definition, fault string) {
+	d = new(jobs.Definition)
 	if err := json.Unmarshal([]byte(text), d); err != nil {
-		return nil, fmt.Errorf("stored definition of job %s, revision %d: %w", job, revision, err)
+		return nil, unreadableDefinition + ": " + err.Error()
 	}
-	c.defs.put(key, d)
-	return d, nil
+	if d.Type == "" {
+		return nil, unreadableDefinition + ": it has no type"
+	}
+	return d, ""
 }
 
 // sqlGetJobTenant: lookup by primary key.
@@ -119,8 +135,15 @@ func (c *Core) Definition(ctx context.Context, tenant jobs.TenantID, id jobs.ID,
 		if !ok || of != string(tenant) {
 			return jobs.NotFound("revision")
 		}
-		d, err = c.definition(v, id, revision)
-		return err
+		var fault string
+		d, fault, err = c.definition(v, id, revision)
+		switch {
+		case err != nil || fault == "":
+			return err
+		case fault == missingDefinition:
+			return jobs.NotFound("revision")
+		}
+		return jobs.Conflict("%s", fault)
 	})
 	return d, err
 }

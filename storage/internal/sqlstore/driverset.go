@@ -2,9 +2,9 @@ package sqlstore
 
 import (
 	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/carillon-go/carillon/jobs"
@@ -84,11 +84,7 @@ func (s *driverSets) refused(t *Tx, has func(jobs.DriverKind, string) bool) (str
 			known = map[int64][]driverName{}
 		}
 		for _, row := range rows {
-			names, err := parseDrivers(row.Drivers)
-			if err != nil {
-				return "", err
-			}
-			known[row.ID] = names
+			known[row.ID] = parseDrivers(row.Drivers)
 		}
 		t.onCommit = append(t.onCommit, func() { s.remember(known, rows[len(rows)-1].ID) })
 	}
@@ -112,18 +108,20 @@ func (s *driverSets) remember(known map[int64][]driverName, newest int64) {
 	}
 }
 
-func parseDrivers(text string) ([]driverName, error) {
+// parseDrivers reads a set. What cannot be read is left out: its runs go to any worker, whose error tells more than a run that nobody
+// ever takes.
+func parseDrivers(text string) []driverName {
 	var words []string
 	if err := json.Unmarshal([]byte(text), &words); err != nil {
-		return nil, fmt.Errorf("stored set of drivers %q: %w", text, err)
+		return nil
 	}
-	names := make([]driverName, len(words))
-	for i, word := range words {
+	var names []driverName
+	for _, word := range words {
 		for _, kind := range []jobs.DriverKind{jobs.DriverJob, jobs.DriverAction} {
-			if prefix := string(kind) + ":"; len(word) > len(prefix) && word[:len(prefix)] == prefix {
-				names[i] = driverName{kind, word[len(prefix):]}
+			if id, ok := strings.CutPrefix(word, string(kind)+":"); ok {
+				names = append(names, driverName{kind, id})
 			}
 		}
 	}
-	return names, nil
+	return names
 }

@@ -63,7 +63,7 @@ func (c *Core) end(t *Tx, row *runRow, status jobs.RunStatus, steps []jobs.Step,
 
 // endQueued ends a queued run as canceled, for that reason.
 func (c *Core) endQueued(t *Tx, row *runRow, at time.Time, reason string) error {
-	run, _, err := c.run(t, row)
+	run, err := c.run(t, row)
 	if err != nil {
 		return err
 	}

@@ -180,6 +180,9 @@ func (c *Core) SaveJob(ctx context.Context, now time.Time, j *jobs.Job, base int
 	if j.Revision != base && j.Revision != base+1 {
 		return fmt.Errorf("save job %s: revision %d does not follow %d", j.ID, j.Revision, base)
 	}
+	if j.Broken != "" {
+		return jobs.Conflict("%s; the job can only be deleted or given a whole new definition", unreadableDefinition)
+	}
 	drivers := driversOf(&j.Definition)
 	return c.write(ctx, "save job", func(t *Tx) error {
 		old, err := t.job(j.Tenant, j.ID)
@@ -233,6 +236,9 @@ func (t *Tx) sameDefinition(j *jobs.Job, definition string) error {
 	if _, err := t.get(&stored, sqlGetDefinition, j.ID, j.Revision); err != nil {
 		return err
 	}
+	if _, fault := parseDefinition(stored); fault != "" {
+		return jobs.Conflict("%s; the job needs a new revision", unreadableDefinition)
+	}
 	if stored != definition {
 		return fmt.Errorf("save job %s: the definition has changed and its revision %d has not", j.ID, j.Revision)
 	}
@@ -257,10 +263,6 @@ const (
 	WHERE  ` + liveOfJob + `
 	ORDER  BY blocked, created_at, id
 	LIMIT  1`
-	sqlCountQueuedOfJob = `
-	SELECT count(*)
-	FROM   runs
-	WHERE  ` + liveOfJob + ` AND status = 'queued'`
 	sqlListDrafts = `
 	SELECT id
 	FROM   jobs
@@ -308,7 +310,7 @@ func (c *Core) DeleteJob(ctx context.Context, now time.Time, tenant jobs.TenantI
 			return err
 		}
 		for _, gone := range append(drafts, id) {
-			if err := t.removeJob(tenant, gone); err != nil {
+			if err := c.removeJob(t, tenant, gone); err != nil {
 				return err
 			}
 		}
@@ -323,12 +325,20 @@ func (c *Core) DeleteJob(ctx context.Context, now time.Time, tenant jobs.TenantI
 	})
 }
 
-func (t *Tx) removeJob(tenant jobs.TenantID, id jobs.ID) error {
-	var queued int
-	if _, err := t.get(&queued, sqlCountQueuedOfJob, id, id); err != nil {
+func (c *Core) removeJob(t *Tx, tenant jobs.TenantID, id jobs.ID) error {
+	var live []liveRow
+	if err := t.all(&live, sqlListLive, id, id); err != nil {
 		return err
 	}
-	t.addQueued(tenant, -queued)
+	for _, r := range live {
+		t.news.run(r.ID) // its listeners wait for an end that no longer comes
+		if r.Status == jobs.RunQueued {
+			t.addQueued(tenant, -1)
+		}
+	}
+	if len(live) > 0 && c.limited.Swap(false) {
+		t.news.add(jobs.TopicQueue)
+	}
 	if _, err := t.exec(sqlDeleteIdempotencyOfJob, tenant, id); err != nil {
 		return err
 	}

@@ -232,11 +232,17 @@ func (v *View) complete(rows []jobRow) ([]*jobs.Job, error) {
 	byID := make(map[jobs.ID]*jobs.Job, len(rows))
 	ids := make([]jobs.ID, len(rows))
 	for i := range rows {
-		d, err := v.core.definition(v, rows[i].ID, rows[i].Revision)
+		d, fault, err := v.core.definition(v, rows[i].ID, rows[i].Revision)
 		if err != nil {
 			return nil, err
 		}
+		if fault != "" {
+			if d, err = v.remains(&rows[i]); err != nil {
+				return nil, err
+			}
+		}
 		out[i], ids[i] = rows[i].toJob(d), rows[i].ID
+		out[i].Broken = fault
 		byID[ids[i]] = out[i]
 	}
 	names := texts(ids)
@@ -264,4 +270,30 @@ func (v *View) complete(rows []jobRow) ([]*jobs.Job, error) {
 		})
 	}
 	return out, nil
+}
+
+// sqlGetRemains: lookup by primary key.
+const sqlGetRemains = `
+	SELECT type, name_fold, description_fold, keep_days, keep_runs
+	FROM   jobs
+	WHERE  id = ?`
+
+// remains is what the columns of a job tell of its definition, when the document cannot be read.
+func (v *View) remains(job *jobRow) (*jobs.Definition, error) {
+	var row struct {
+		Type        string `db:"type"`
+		Name        string `db:"name_fold"`
+		Description string `db:"description_fold"`
+		KeepDays    int    `db:"keep_days"`
+		KeepRuns    int    `db:"keep_runs"`
+	}
+	if _, err := v.get(&row, sqlGetRemains, job.ID); err != nil {
+		return nil, err
+	}
+	d := &jobs.Definition{
+		Type: row.Type, Name: row.Name, Description: row.Description, Data: json.RawMessage("{}"), Policies: jobs.DefaultPolicies(),
+	}
+	p := &d.Policies
+	p.Overlap, p.MaxConcurrent, p.Priority, p.KeepDays, p.KeepRuns = job.Overlap, job.MaxConcurrent, job.Priority, row.KeepDays, row.KeepRuns
+	return d, nil
 }

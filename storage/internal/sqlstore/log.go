@@ -184,7 +184,7 @@ func (c *Core) Events(ctx context.Context, tenant jobs.TenantID, id jobs.RunID, 
 		if err != nil {
 			return err
 		}
-		if run, _, err = c.run(v, row); err != nil {
+		if run, err = c.readRun(v, row); err != nil {
 			return err
 		}
 		var rows []logRow

@@ -57,7 +57,7 @@ func (c *Core) Plan(ctx context.Context, now time.Time, limit int) (jobs.PlanRes
 		return err
 	})
 	for id, reason := range result.Disabled {
-		c.log.Error("job disabled: its schedule cannot be evaluated", slog.String("job_id", string(id)), slog.String("err", reason))
+		c.log.Error("job disabled: it cannot be planned", slog.String("job_id", string(id)), slog.String("err", reason))
 	}
 	return result, err
 }
@@ -73,32 +73,51 @@ func (c *Core) NextDue(ctx context.Context) (time.Time, error) {
 }
 
 func (c *Core) planJob(t *Tx, now time.Time, job *jobRow, result *jobs.PlanResult) error {
-	d, err := c.definition(t, job.ID, job.Revision)
+	d, fault, err := c.definition(t, job.ID, job.Revision)
 	if err != nil {
 		return err
+	}
+	if fault != "" {
+		return t.disable(now, job, fault, result)
 	}
 	live, err := t.live(job)
 	if err != nil {
 		return err
 	}
-	schedule := (&jobs.Job{ID: job.ID, Definition: jobs.Definition{Schedule: d.Schedule, Policies: d.Policies}}).EffectiveSchedule()
+	// Runs go in by the columns, so they decide: a document that says something else must not break an index and with it the pass.
+	policies := d.Policies
+	policies.Overlap, policies.MaxConcurrent = job.Overlap, job.MaxConcurrent
+	schedule := (&jobs.Job{ID: job.ID, Definition: jobs.Definition{Schedule: d.Schedule, Policies: policies}}).EffectiveSchedule()
 	plan, err := jobs.DecideFires(jobs.DueJob{
-		ID: job.ID, Schedule: schedule, Policies: d.Policies, NextRunAt: fromMillis(job.NextRunAt), Live: live,
+		ID: job.ID, Schedule: schedule, Policies: policies, NextRunAt: fromMillis(job.NextRunAt), Live: live,
 	}, now)
 	if err != nil {
-		if result.Disabled == nil {
-			result.Disabled = map[jobs.ID]string{}
-		}
-		result.Disabled[job.ID] = err.Error()
-		_, err := t.exec(sqlDisable, toMillis(now), job.ID)
-		t.news.add(jobs.TopicPlan)
-		return err
+		return t.disable(now, job, err.Error(), result)
 	}
 	p := planning{core: c, t: t, job: job, definition: d, now: fromMillis(toMillis(now)), plan: &plan, runs: make([]jobs.RunID, len(plan.Fires))}
 	if err := p.carryOut(result); err != nil {
 		return err
 	}
 	_, err = t.exec(sqlMoveNext, orNull(toMillis(plan.Next)), job.ID, job.NextRunAt)
+	return err
+}
+
+// disable stops the schedule of a job that cannot be planned, so that it is not due again with every pass. The fire that was due keeps
+// its line in the ledger.
+func (t *Tx) disable(now time.Time, job *jobRow, reason string, result *jobs.PlanResult) error {
+	if result.Disabled == nil {
+		result.Disabled = map[jobs.ID]string{}
+	}
+	result.Disabled[job.ID] = reason
+	at := fromMillis(job.NextRunAt)
+	err := t.recordFire(jobs.Fire{
+		JobID: job.ID, At: at, Outcome: jobs.FireMissed, Reason: "the job was disabled: " + reason, Late: now.Sub(at),
+	})
+	if err != nil {
+		return err
+	}
+	t.news.add(jobs.TopicPlan)
+	_, err = t.exec(sqlDisable, toMillis(now), job.ID)
 	return err
 }
 

@@ -50,12 +50,8 @@ const (
 	       COALESCE(steps, '') AS steps, warnings, error, seq, created_at, updated_at, started_at, ended_at`
 )
 
-// toRun makes the run; steps that were not stored are those of the definition.
-func (r *runRow) toRun(d *jobs.Definition) (*jobs.Run, error) {
-	steps, err := r.steps(d)
-	if err != nil {
-		return nil, err
-	}
+// toRun makes the run with these steps.
+func (r *runRow) toRun(steps []jobs.Step) *jobs.Run {
 	return &jobs.Run{
 		ID: r.ID, Tenant: r.Tenant, JobID: r.JobID, OwnerID: r.OwnerID, Revision: r.Revision, Status: r.Status,
 		Trigger: r.Trigger, TriggeredBy: r.TriggeredBy, WorkerID: r.WorkerID, Fence: r.Fence, Priority: -r.Urgency,
@@ -63,25 +59,31 @@ func (r *runRow) toRun(d *jobs.Definition) (*jobs.Run, error) {
 		CancelRequested: r.CancelRequested, Params: json.RawMessage(r.Params), Steps: steps, Warnings: r.Warnings, Error: r.Error,
 		Seq: r.Seq, CreatedAt: fromMillis(r.CreatedAt), UpdatedAt: fromMillis(r.UpdatedAt),
 		StartedAt: fromMillis(r.StartedAt), EndedAt: fromMillis(r.EndedAt),
-	}, nil
+	}
 }
 
-func (r *runRow) steps(d *jobs.Definition) ([]jobs.Step, error) {
+// steps are those that are stored, or else those of the definition, which is nil if it cannot be read. False: they cannot be known.
+func (r *runRow) steps(d *jobs.Definition) ([]jobs.Step, bool) {
 	switch {
 	case r.Steps != "":
 		var steps []jobs.Step
-		if err := json.Unmarshal([]byte(r.Steps), &steps); err != nil {
-			return nil, fmt.Errorf("stored steps of run %s: %w", r.ID, err)
+		if err := json.Unmarshal([]byte(r.Steps), &steps); err != nil || len(steps) == 0 {
+			return nil, false // every run has a driver step
 		}
-		return steps, nil
+		return steps, true
+	case d == nil:
+		return nil, false
 	case r.StartedAt != 0:
-		return jobs.FirstSteps(d, fromMillis(r.StartedAt)), nil
+		return jobs.FirstSteps(d, fromMillis(r.StartedAt)), true
 	}
-	return jobs.NewSteps(d), nil
+	return jobs.NewSteps(d), true
 }
 
 // storedSteps is the column of steps.
 func storedSteps(steps []jobs.Step) (string, error) {
+	if len(steps) == 0 {
+		return "[]", nil // those of a run that could not be read
+	}
 	text, err := json.Marshal(steps)
 	if err != nil {
 		return "", fmt.Errorf("write steps: %w", err)
@@ -89,14 +91,36 @@ func storedSteps(steps []jobs.Step) (string, error) {
 	return string(text), nil
 }
 
+// storedRun is a run with the definition that it executes.
+type storedRun struct {
+	*jobs.Run
+	definition *jobs.Definition
+	// unreadable says what of it is stored and cannot be read; empty as a rule. It may be shown, without steps if those are not known,
+	// and ended. To execute it would mean to guess what it has done or is to do.
+	unreadable string
+}
+
 // run makes the run of a row with the definition that it names.
-func (c *Core) run(g getter, r *runRow) (*jobs.Run, *jobs.Definition, error) {
-	d, err := c.definition(g, r.JobID, r.Revision)
+func (c *Core) run(g getter, r *runRow) (storedRun, error) {
+	d, fault, err := c.definition(g, r.JobID, r.Revision)
 	if err != nil {
-		return nil, nil, err
+		return storedRun{}, err
 	}
-	run, err := r.toRun(d)
-	return run, d, err
+	steps, ok := r.steps(d)
+	run := storedRun{Run: r.toRun(steps), definition: d}
+	switch {
+	case fault != "":
+		run.definition, run.unreadable = new(jobs.Definition), unreadableDefinition
+	case !ok:
+		run.unreadable = unreadableSteps
+	}
+	return run, nil
+}
+
+// readRun is run for those who only show it.
+func (c *Core) readRun(g getter, r *runRow) (*jobs.Run, error) {
+	run, err := c.run(g, r)
+	return run.Run, err
 }
 
 const (
@@ -131,7 +155,7 @@ func (c *Core) Run(ctx context.Context, tenant jobs.TenantID, id jobs.RunID) (*j
 		if err != nil {
 			return err
 		}
-		run, _, err = c.run(v, row)
+		run, err = c.readRun(v, row)
 		return err
 	})
 	return run, err
@@ -258,7 +282,7 @@ func (c *Core) Runs(ctx context.Context, f jobs.RunQuery) (jobs.Page[*jobs.Run],
 		}
 		result = jobs.Page[*jobs.Run]{Items: make([]*jobs.Run, len(rows)), Total: total[0]}
 		for i := range rows {
-			run, _, err := c.run(v, &rows[i].runRow)
+			run, err := c.readRun(v, &rows[i].runRow)
 			if err != nil {
 				return err
 			}

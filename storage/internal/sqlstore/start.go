@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 	"time"
 
@@ -67,10 +68,15 @@ func (c *Core) startedBefore(t *Tx, now time.Time, s jobs.Start) ([]jobs.Run, er
 		return nil, err
 	}
 	row, err := anyRun(t, s.Tenant, id)
+	if errors.Is(err, jobs.ErrNotFound) {
+		return nil, &jobs.ConflictError{
+			Reason: "the run of this Idempotency-Key was removed", Data: map[string]any{"historyId": string(id)},
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
-	run, _, err := c.run(t, row)
+	run, err := c.readRun(t, row)
 	if err != nil {
 		return nil, err
 	}
@@ -78,9 +84,12 @@ func (c *Core) startedBefore(t *Tx, now time.Time, s jobs.Start) ([]jobs.Run, er
 }
 
 func (c *Core) startAll(t *Tx, now time.Time, job *jobRow, s jobs.Start) ([]jobs.Run, error) {
-	d, err := c.definition(t, job.ID, job.Revision)
+	d, fault, err := c.definition(t, job.ID, job.Revision)
 	if err != nil {
 		return nil, err
+	}
+	if fault != "" {
+		return nil, jobs.Conflict(unreadableDefinition)
 	}
 	live, room, err := t.beside(job, len(s.Params))
 	if err != nil {
@@ -131,7 +140,7 @@ func (c *Core) refresh(t *Tx, runs []jobs.Run, replaced []jobs.RunID) error {
 		if err != nil {
 			return err
 		}
-		run, _, err := c.run(t, row)
+		run, err := c.readRun(t, row)
 		if err != nil {
 			return err
 		}
@@ -222,7 +231,7 @@ func (c *Core) CancelRun(ctx context.Context, now time.Time, tenant jobs.TenantI
 		if row, err = anyRun(t, tenant, id); err != nil {
 			return err
 		}
-		run, _, err = c.run(t, row)
+		run, err = c.readRun(t, row)
 		return err
 	})
 	if err != nil {

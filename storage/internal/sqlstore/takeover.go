@@ -49,7 +49,7 @@ func (c *Core) TakeOver(ctx context.Context, now time.Time, id jobs.WorkerID, se
 
 // interrupt puts a run of a lost worker back, or ends it, with a log entry that says so.
 func (c *Core) interrupt(t *Tx, row *runRow, now time.Time, worker jobs.WorkerID, reason string) (requeued bool, err error) {
-	run, d, err := c.run(t, row)
+	run, err := c.run(t, row)
 	if err != nil {
 		return false, err
 	}
@@ -57,7 +57,7 @@ func (c *Core) interrupt(t *Tx, row *runRow, now time.Time, worker jobs.WorkerID
 	row.Losses++
 	run.Losses = row.Losses
 	entry := jobs.LogEntry{Level: jobs.LogWarn, CreatedAt: now, Data: []byte(mustJSON(map[string]string{"workerId": string(worker)}))}
-	what := jobs.Interrupt(run, d, now, reason)
+	what := jobs.Interrupt(run.Run, run.definition, now, reason)
 	seq := what.Seq + 1 // the entry is the event after those of the steps
 	switch {
 	case row.CancelRequested:
@@ -67,10 +67,19 @@ func (c *Core) interrupt(t *Tx, row *runRow, now time.Time, worker jobs.WorkerID
 		steps, seq = moveSteps(run.Steps, now, row.Seq, "canceled")
 		seq++
 		err = c.end(t, row, jobs.RunCanceled, steps, "canceled", seq, now)
+	case run.unreadable != "":
+		entry.Message, entry.Level = reason+"; "+run.unreadable, jobs.LogError
+		var steps []jobs.Step
+		steps, seq = moveSteps(run.Steps, now, row.Seq, entry.Message)
+		seq++
+		err = c.end(t, row, jobs.RunError, steps, entry.Message, seq, now)
 	case what.Requeue:
 		entry.Message = reason + "; the run goes on with another worker"
 		requeued = true
-		err = t.requeue(row, what.Steps, seq, row.NotBefore, row.Fence+1, now)
+		var text string
+		if text, err = storedSteps(what.Steps); err == nil {
+			err = t.requeue(row, text, seq, row.NotBefore, row.Fence+1, now)
+		}
 	default:
 		entry.Message, entry.Level = what.Error, jobs.LogError
 		err = c.end(t, row, jobs.RunError, what.Steps, what.Error, seq, now)

@@ -3,7 +3,6 @@ package sqlstore
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"strings"
 	"time"
 
@@ -48,17 +47,18 @@ type workerRow struct {
 	Running     int               `db:"running"`
 }
 
-func (r *workerRow) toWorker() (jobs.Worker, error) {
+// toWorker makes the worker. Names of drivers are for people only: a list that cannot be read is empty.
+func (r *workerRow) toWorker() jobs.Worker {
 	w := jobs.Worker{
 		ID: r.ID, Hostname: r.Hostname, PID: r.PID, Version: r.Version, Status: r.Status, Concurrency: r.Concurrency, Running: r.Running,
 		Beat: r.Beat, StartedAt: fromMillis(r.StartedAt), HeartbeatAt: fromMillis(r.HeartbeatAt), StoppedAt: fromMillis(r.StoppedAt),
 	}
 	for text, dest := range map[string]*[]string{r.JobTypes: &w.JobTypes, r.ActionTypes: &w.ActionTypes} {
 		if err := json.Unmarshal([]byte(text), dest); err != nil {
-			return jobs.Worker{}, fmt.Errorf("stored worker %s: %w", r.ID, err)
+			*dest = nil
 		}
 	}
-	return w, nil
+	return w
 }
 
 const (
@@ -102,23 +102,38 @@ func (c *Core) HeldRuns(ctx context.Context, id jobs.WorkerID) (jobs.Worker, []j
 		if err != nil {
 			return err
 		}
-		if worker, err = row.toWorker(); err != nil {
-			return err
-		}
+		worker = row.toWorker()
 		var rows []runRow
 		if err := v.all(&rows, sqlListHeld, id); err != nil {
 			return err
 		}
 		for i := range rows {
-			run, d, err := c.run(v, &rows[i])
+			run, err := c.run(v, &rows[i])
 			if err != nil {
 				return err
 			}
-			claims = append(claims, jobs.Claim{Run: *run, Definition: d, Resumed: rows[i].Resumed})
+			if run.unreadable != "" {
+				run.disarm()
+			}
+			claims = append(claims, jobs.Claim{Run: *run.Run, Definition: run.definition, Resumed: rows[i].Resumed})
 		}
 		return nil
 	})
 	return worker, claims, err
+}
+
+// disarm takes from a held run what a worker could execute: it does not know what it would do. The worker that has it in memory
+// goes on with what it has.
+func (r *storedRun) disarm() {
+	r.definition = new(jobs.Definition)
+	if len(r.Steps) == 0 {
+		r.Steps = jobs.FirstSteps(r.definition, r.StartedAt)
+	}
+	for i := range r.Steps {
+		if s := &r.Steps[i]; !s.State.Done() {
+			s.Type = ""
+		}
+	}
 }
 
 // sqlListBeats: index job_workers_live.
@@ -219,10 +234,7 @@ func (v *View) workers(rows []workerRow, tenant jobs.TenantID) ([]jobs.Worker, e
 	at := map[jobs.WorkerID]int{}
 	ids := make([]jobs.WorkerID, len(rows))
 	for i := range rows {
-		w, err := rows[i].toWorker()
-		if err != nil {
-			return nil, err
-		}
+		w := rows[i].toWorker()
 		out[i], at[w.ID], ids[i] = w, i, w.ID
 	}
 	var current []struct {
