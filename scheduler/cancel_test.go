@@ -25,11 +25,15 @@ func TestScheduler_cancel(t *testing.T) {
 		steps string
 		took  time.Duration
 	}{
-		{"while the driver works", sleeps(time.Minute), 20 * time.Second,
-			"error: canceled, skipped: the run was canceled, skipped: the run was canceled", 20 * time.Second},
+		{
+			"while the driver works", sleeps(time.Minute), 20 * time.Second,
+			"error: canceled, skipped: the run was canceled, skipped: the run was canceled", 20 * time.Second,
+		},
 		{"while an action works", sleeps(10 * time.Second), 20 * time.Second, "success, error: canceled, skipped: the run was canceled", 20 * time.Second},
-		{"in the pause before a retry", func(context.Context, *jobs.Task) (jobs.Output, error) { return jobs.Output{}, errors.New("boom") }, 20 * time.Second,
-			"error: canceled, skipped: the run was canceled, skipped: the run was canceled", 20 * time.Second},
+		{
+			"in the pause before a retry", func(context.Context, *jobs.Task) (jobs.Output, error) { return jobs.Output{}, errors.New("boom") }, 20 * time.Second,
+			"error: canceled, skipped: the run was canceled, skipped: the run was canceled", 20 * time.Second,
+		},
 		{"a driver that takes its time", func(ctx context.Context, _ *jobs.Task) (jobs.Output, error) {
 			<-ctx.Done()
 			time.Sleep(9 * time.Second)

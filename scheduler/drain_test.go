@@ -24,8 +24,10 @@ func TestScheduler_shutdown(t *testing.T) {
 	}{
 		{"work that ends within the grace", sleeps(29 * time.Second), nil, jobs.RunSuccess, "success, success", "", 28 * time.Second},
 		{"a step that may be repeated is put back", sleeps(time.Hour), repeatable, jobs.RunQueued, "interrupted, pending", "", 30 * time.Second},
-		{"a step that may not be repeated fails", sleeps(time.Hour), nil, jobs.RunError,
-			`error: interrupted by shutdown (step "work"), skipped: the run was interrupted`, `interrupted by shutdown (step "work")`, 30 * time.Second},
+		{
+			"a step that may not be repeated fails", sleeps(time.Hour), nil, jobs.RunError,
+			`error: interrupted by shutdown (step "work"), skipped: the run was interrupted`, `interrupted by shutdown (step "work")`, 30 * time.Second,
+		},
 		{"a step that takes its time to stop", func(ctx context.Context, _ *jobs.Task) (jobs.Output, error) {
 			<-ctx.Done()
 			time.Sleep(9 * time.Second)

@@ -77,24 +77,56 @@ func TestScheduler_firstError(t *testing.T) {
 		warns  bool
 	}{
 		{"all is well", false, []act{{}, {}}, jobs.RunSuccess, "success, success, success", "", false},
-		{"the driver fails and nothing asks for it", true, []act{{}, {condition: onAmount}}, jobs.RunError,
-			"error: boom, skipped: not met: run.status ne error, skipped: not met: run.status ne error", "boom", false},
-		{"an alert runs after an error", true, []act{{}, {condition: onError}}, jobs.RunError,
-			"error: boom, skipped: not met: run.status ne error, success", "boom", false},
-		{"an alert does not run without one", false, []act{{condition: onError}, {}}, jobs.RunSuccess,
-			"success, skipped: not met: run.status eq error, success", "", false},
-		{"an action fails", false, []act{{fails: true}, {}, {condition: onError}}, jobs.RunError,
-			"success, error: boom, skipped: not met: run.status ne error, success", "boom", false},
+		{
+			"the driver fails and nothing asks for it", true,
+			[]act{{}, {condition: onAmount}},
+			jobs.RunError,
+			"error: boom, skipped: not met: run.status ne error, skipped: not met: run.status ne error", "boom", false,
+		},
+		{
+			"an alert runs after an error", true,
+			[]act{{}, {condition: onError}},
+			jobs.RunError,
+			"error: boom, skipped: not met: run.status ne error, success", "boom", false,
+		},
+		{
+			"an alert does not run without one", false,
+			[]act{{condition: onError}, {}},
+			jobs.RunSuccess,
+			"success, skipped: not met: run.status eq error, success", "", false,
+		},
+		{
+			"an action fails", false,
+			[]act{{fails: true}, {}, {condition: onError}},
+			jobs.RunError,
+			"success, error: boom, skipped: not met: run.status ne error, success", "boom", false,
+		},
 		{"the first error is that of the run", true, []act{{condition: onError, fails: true}}, jobs.RunError, "error: boom, error: boom", "boom", false},
-		{"an error that counts as a warning", false, []act{{fails: true, onError: jobs.OnErrorWarn}, {}}, jobs.RunWarning,
-			"success, warning: boom, success", "", true},
-		{"a warning and an error", false, []act{{fails: true, onError: jobs.OnErrorWarn}, {fails: true}}, jobs.RunError,
-			"success, warning: boom, error: boom", "boom", true},
+		{
+			"an error that counts as a warning", false,
+			[]act{{fails: true, onError: jobs.OnErrorWarn}, {}},
+			jobs.RunWarning,
+			"success, warning: boom, success", "", true,
+		},
+		{
+			"a warning and an error", false,
+			[]act{{fails: true, onError: jobs.OnErrorWarn}, {fails: true}},
+			jobs.RunError,
+			"success, warning: boom, error: boom", "boom", true,
+		},
 		{"a condition on data", false, []act{{condition: onAmount}}, jobs.RunSuccess, "success, skipped: not met: driver.data.n gt 5", "", false},
-		{"a condition on the skipped step before", false, []act{{condition: onAmount}, {condition: onSkip}}, jobs.RunSuccess,
-			"success, skipped: not met: driver.data.n gt 5, success", "", false},
-		{"values that cannot be compared warn", false, []act{{condition: mixed}}, jobs.RunWarning,
-			"success, skipped: not met: driver.data.n gt five", "", true},
+		{
+			"a condition on the skipped step before", false,
+			[]act{{condition: onAmount}, {condition: onSkip}},
+			jobs.RunSuccess,
+			"success, skipped: not met: driver.data.n gt 5, success", "", false,
+		},
+		{
+			"values that cannot be compared warn", false,
+			[]act{{condition: mixed}},
+			jobs.RunWarning,
+			"success, skipped: not met: driver.data.n gt five", "", true,
+		},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

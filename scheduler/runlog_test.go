@@ -94,8 +94,10 @@ func TestScheduler_logLimits(t *testing.T) {
 			}
 		}, jobs.MaxLogBytes/8000 + 1, "the log is full (10000 entries or 5242880 bytes): from here only warnings and errors are kept, 1000 at most", jobs.RunWarning},
 		{"a message at its limit", func(l *slog.Logger) { l.Info(strings.Repeat("é", 8000)) }, 1, strings.Repeat("é", 8000), jobs.RunSuccess},
-		{"a message above its limit", func(l *slog.Logger) { l.Info(strings.Repeat("é", 8001)) }, 1,
-			strings.Repeat("é", 8000-len([]rune(" … [cut]"))) + " … [cut]", jobs.RunSuccess},
+		{
+			"a message above its limit", func(l *slog.Logger) { l.Info(strings.Repeat("é", 8001)) }, 1,
+			strings.Repeat("é", 8000-len([]rune(" … [cut]"))) + " … [cut]", jobs.RunSuccess,
+		},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

@@ -137,8 +137,10 @@ func (w *world) noCanary(where, text string) {
 	if err != nil {
 		w.Fatal(err)
 	}
-	for _, form := range []string{canary, string(quoted[1 : len(quoted)-1]), url.QueryEscape(canary), "canary-7Yq",
-		base64.StdEncoding.EncodeToString([]byte("user:" + canary))[8:24]} {
+	for _, form := range []string{
+		canary, string(quoted[1 : len(quoted)-1]), url.QueryEscape(canary), "canary-7Yq",
+		base64.StdEncoding.EncodeToString([]byte("user:" + canary))[8:24],
+	} {
 		if i := strings.Index(text, form); i >= 0 {
 			w.Errorf("%s shows the secret: …%s…", where, text[max(0, i-40):min(len(text), i+60)])
 		}

@@ -20,14 +20,18 @@ func TestScheduler_timeouts(t *testing.T) {
 		took   time.Duration
 	}{
 		{"a step within its time", func(j *jobs.Job) { j.Policies.Driver.Timeout = 11 * time.Second }, jobs.RunSuccess, "success, success", 10 * time.Second},
-		{"a step beyond its time", func(j *jobs.Job) { j.Policies.Driver.Timeout = 9 * time.Second }, jobs.RunError,
-			"error: timed out after 9 s, skipped: not met: run.status ne error", 9 * time.Second},
+		{
+			"a step beyond its time", func(j *jobs.Job) { j.Policies.Driver.Timeout = 9 * time.Second }, jobs.RunError,
+			"error: timed out after 9 s, skipped: not met: run.status ne error", 9 * time.Second,
+		},
 		{"each attempt has the whole time", func(j *jobs.Job) {
 			j.Policies.Driver.Timeout, j.Policies.Driver.MaxRetries, j.Policies.Driver.RetryDelay = 9*time.Second, 1, time.Second
 		}, jobs.RunError, "error: timed out after 9 s, skipped: not met: run.status ne error", 19 * time.Second},
 		{"a run within its time", func(j *jobs.Job) { j.Policies.Timeout = 11 * time.Second }, jobs.RunSuccess, "success, success", 10 * time.Second},
-		{"a run beyond its time", func(j *jobs.Job) { j.Policies.Timeout = 5 * time.Second }, jobs.RunError,
-			"error: timed out because the run took longer than 5 s, skipped: not met: run.status ne error", 5 * time.Second},
+		{
+			"a run beyond its time", func(j *jobs.Job) { j.Policies.Timeout = 5 * time.Second }, jobs.RunError,
+			"error: timed out because the run took longer than 5 s, skipped: not met: run.status ne error", 5 * time.Second,
+		},
 		{"no attempt is made that the run has no time for", func(j *jobs.Job) {
 			j.Policies.Timeout, j.Policies.Driver.Timeout = 20*time.Second, 9*time.Second
 			j.Policies.Driver.MaxRetries, j.Policies.Driver.RetryDelay = 5, 12*time.Second

@@ -149,7 +149,9 @@ func TestClient_Do_limits(t *testing.T) {
 					return
 				}
 			}
-			z.Close()
+			if err := z.Close(); err != nil {
+				return // the client has had enough
+			}
 		case "/endless":
 			for {
 				if _, err := w.Write(chunk); err != nil {
@@ -161,9 +163,15 @@ func TestClient_Do_limits(t *testing.T) {
 		case "/zipped":
 			w.Header().Set("Content-Encoding", "gzip")
 			z := gzip.NewWriter(w)
-			z.Write(chunk)
-			z.Write(chunk)
-			z.Close()
+			if _, err := z.Write(chunk); err != nil {
+				return // the client has had enough
+			}
+			if _, err := z.Write(chunk); err != nil {
+				return // the client has had enough
+			}
+			if err := z.Close(); err != nil {
+				return // the client has had enough
+			}
 		case "/header":
 			w.Header().Set("X-Large", strings.Repeat("y", 80<<10))
 		}
@@ -203,7 +211,9 @@ func TestClient_Do_ended(t *testing.T) {
 	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/body" {
 			w.Write([]byte("begin"))
-			http.NewResponseController(w).Flush()
+			if err := http.NewResponseController(w).Flush(); err != nil {
+				t.Error(err)
+			}
 		}
 		if r.URL.Path == "/break" {
 			panic(http.ErrAbortHandler)

@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log"
 	"os"
 	"os/signal"
@@ -30,7 +31,6 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer store.Close()
 	registry, err := drivers.NewRegistry(drivers.Func("greet", greet))
 	if err != nil {
 		log.Fatal(err)
@@ -46,7 +46,7 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	if err := engine.Run(ctx); err != nil {
+	if err := errors.Join(engine.Run(ctx), store.Close()); err != nil {
 		log.Fatal(err)
 	}
 }
