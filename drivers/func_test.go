@@ -191,7 +191,8 @@ func TestFuncDriver_Run(t *testing.T) {
 		"a value": {drivers.Func("a", func(context.Context, nested) (nested, error) { return nested{"t"}, nil }), jobs.Output{Data: nested{"t"}}, nil},
 		"an output with a message": {
 			drivers.Func("a", func(context.Context, nested) (jobs.Output, error) { return jobs.Output{Data: 1, Message: "m"}, nil }),
-			jobs.Output{Data: 1, Message: "m"}, nil,
+			jobs.Output{Data: 1, Message: "m"},
+			nil,
 		},
 		"a nil pointer":   {drivers.Func("a", func(context.Context, nested) (*nested, error) { return nil, nil }), jobs.Output{}, nil},
 		"a nil map":       {drivers.Func("a", func(context.Context, nested) (map[string]any, error) { return nil, nil }), jobs.Output{}, nil},

@@ -60,8 +60,10 @@ func TestDriver_Run_request(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-		got = seen{r.Method, r.URL.RawQuery, string(body), r.Header.Get("Authorization"),
-			r.Header.Get("Content-Type"), r.Header.Get("Idempotency-Key")}
+		got = seen{
+			r.Method, r.URL.RawQuery, string(body), r.Header.Get("Authorization"),
+			r.Header.Get("Content-Type"), r.Header.Get("Idempotency-Key"),
+		}
 		w.WriteHeader(http.StatusAccepted)
 	})
 	d := loopback(t)

@@ -58,8 +58,12 @@ func TestSender_Validate(t *testing.T) {
 		{"a key with empty parts", func(m *mail.Message) { m.Key = "a..b" }, []string{"key"}},
 		{"attachments", func(m *mail.Message) {
 			m.Attachments = []mail.Attachment{
-				{Name: "a\r\nb", Open: some}, {Name: "", Open: some}, {Name: "ok.csv", ContentType: "text/csv; charset=utf-8", Open: some},
-				{Name: "x", ContentType: "text/csv\r\nX: y", Open: some}, {Name: "x", ContentType: "multipart/mixed", Open: some}, {Name: "x"},
+				{Name: "a\r\nb", Open: some},
+				{Name: "", Open: some},
+				{Name: "ok.csv", ContentType: "text/csv; charset=utf-8", Open: some},
+				{Name: "x", ContentType: "text/csv\r\nX: y", Open: some},
+				{Name: "x", ContentType: "multipart/mixed", Open: some},
+				{Name: "x"},
 				{Name: "x", Open: some, Size: -1},
 			}
 		}, []string{"attachments[0].name", "attachments[1].name", "attachments[3].contentType", "attachments[4].contentType", "attachments[5]", "attachments[6].size"}},
@@ -249,8 +253,10 @@ func FuzzMessage(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, to, replyTo, subject, name, kind, key string) {
-		m := mail.Message{To: []string{to}, ReplyTo: []string{replyTo}, Subject: subject, Text: "x", Key: key,
-			Attachments: []mail.Attachment{{Name: name, ContentType: kind, Open: opener([]byte("y"))}}}
+		m := mail.Message{
+			To: []string{to}, ReplyTo: []string{replyTo}, Subject: subject, Text: "x", Key: key,
+			Attachments: []mail.Attachment{{Name: name, ContentType: kind, Open: opener([]byte("y"))}},
+		}
 		c, err := sender.Compose(m)
 		if err != nil {
 			t.Skip()

@@ -241,21 +241,42 @@ func TestSender_Send_failsClosed(t *testing.T) {
 		kind    mail.Kind
 		part    string
 	}{
-		{"TLS is required and not offered", mailtest.Options{TLS: mailtest.PlainText},
-			func(s *mail.Settings) { s.TLS = mail.TLSRequired }, mail.Permanent, "TLS is required"},
-		{"TLS and password are required and TLS is not offered", mailtest.Options{TLS: mailtest.PlainText, Username: "u", Password: "hunter2"},
-			func(s *mail.Settings) { s.TLS = mail.TLSRequired }, mail.Permanent, "TLS is required"},
+		{
+			"TLS is required and not offered",
+			mailtest.Options{TLS: mailtest.PlainText},
+			func(s *mail.Settings) { s.TLS = mail.TLSRequired }, mail.Permanent, "TLS is required",
+		},
+		{
+			"TLS and password are required and TLS is not offered",
+			mailtest.Options{TLS: mailtest.PlainText, Username: "u", Password: "hunter2"},
+			func(s *mail.Settings) { s.TLS = mail.TLSRequired }, mail.Permanent, "TLS is required",
+		},
 		{"an unknown authority", mailtest.Options{}, func(s *mail.Settings) { s.RootCAs = x509.NewCertPool() }, mail.Permanent, "certificate"},
-		{"an unknown authority with TLS from the start", mailtest.Options{TLS: mailtest.ImplicitTLS},
-			func(s *mail.Settings) { s.RootCAs = x509.NewCertPool() }, mail.Permanent, "certificate"},
-		{"TLS from the start and the server speaks plain text", mailtest.Options{TLS: mailtest.PlainText},
-			func(s *mail.Settings) { s.TLS = mail.TLSImplicit }, mail.Permanent, "TLS"},
-		{"a wrong password", mailtest.Options{Username: "u", Password: "right"},
-			func(s *mail.Settings) { s.Password = "hunter2" }, mail.Permanent, "log-in: the server answered 535"},
-		{"no log-in where one is demanded", mailtest.Options{Username: "u", Password: "right"},
-			func(s *mail.Settings) { s.Username, s.Password = "", "" }, mail.Permanent, "authenticate"},
-		{"a log-in that the server does not offer", mailtest.Options{},
-			func(s *mail.Settings) { s.Username, s.Password = "u", "hunter2" }, mail.Permanent, "no method"},
+		{
+			"an unknown authority with TLS from the start",
+			mailtest.Options{TLS: mailtest.ImplicitTLS},
+			func(s *mail.Settings) { s.RootCAs = x509.NewCertPool() }, mail.Permanent, "certificate",
+		},
+		{
+			"TLS from the start and the server speaks plain text",
+			mailtest.Options{TLS: mailtest.PlainText},
+			func(s *mail.Settings) { s.TLS = mail.TLSImplicit }, mail.Permanent, "TLS",
+		},
+		{
+			"a wrong password",
+			mailtest.Options{Username: "u", Password: "right"},
+			func(s *mail.Settings) { s.Password = "hunter2" }, mail.Permanent, "log-in: the server answered 535",
+		},
+		{
+			"no log-in where one is demanded",
+			mailtest.Options{Username: "u", Password: "right"},
+			func(s *mail.Settings) { s.Username, s.Password = "", "" }, mail.Permanent, "authenticate",
+		},
+		{
+			"a log-in that the server does not offer",
+			mailtest.Options{},
+			func(s *mail.Settings) { s.Username, s.Password = "u", "hunter2" }, mail.Permanent, "no method",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			server := mailtest.Start(t, c.options)

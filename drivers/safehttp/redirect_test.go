@@ -123,8 +123,10 @@ func TestClient_Do_redirectHeaders(t *testing.T) {
 		{"307 without a body keeps the method", "DELETE", "/307", "", `DELETE body="" Accept Authorization Cookie Idempotency-Key`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got, err := newClient(t, following()).Do(t.Context(), safehttp.Request{Method: c.method, URL: s.URL + c.path, Body: []byte(c.body),
-				Header: http.Header{"Accept": {"a/b"}, "Authorization": {"s"}, "Cookie": {"c=d"}, "Idempotency-Key": {"k"}, "Content-Type": {"e/f"}}})
+			got, err := newClient(t, following()).Do(t.Context(), safehttp.Request{
+				Method: c.method, URL: s.URL + c.path, Body: []byte(c.body),
+				Header: http.Header{"Accept": {"a/b"}, "Authorization": {"s"}, "Cookie": {"c=d"}, "Idempotency-Key": {"k"}, "Content-Type": {"e/f"}},
+			})
 			if err != nil {
 				t.Fatalf("Do: %v", err)
 			}
