@@ -50,6 +50,20 @@ var forbidden = map[[2]string]string{
 // jobsMayImport is all that the model may import from outside the standard library.
 var jobsMayImport = []string{module + "/jobs", "github.com/google/uuid", "github.com/santhosh-tekuri/jsonschema", "github.com/gorhill/cronexpr"}
 
+// onlyIn names imports that have one place among programs: imported path → folder and why.
+var onlyIn = map[string][2]string{
+	"github.com/gorhill/cronexpr":           {"jobs/internal/cron", "it is right only where clocks never change; the package adds the rest"},
+	"github.com/santhosh-tekuri/jsonschema": {"jobs/internal/settings", "it echoes values, secrets too; the package puts faults in words of its own"},
+}
+
+// jobsInternal are the arrows between the packages below the model; one that is not here may import none of the others.
+var jobsInternal = map[string][]string{
+	"jobs/internal/condition":   {"jobs/internal/jsontext"},
+	"jobs/internal/placeholder": {"jobs/internal/jsontext"},
+	"jobs/internal/redact":      {"jobs/internal/jsontext"},
+	"jobs/internal/settings":    {"jobs/internal/jsontext", "jobs/internal/placeholder"},
+}
+
 // tooHeavy must not be linked into a program that wants the model, the engine and SQLite only.
 var tooHeavy = []string{
 	"google.golang.org/grpc", "google.golang.org/protobuf", "github.com/hashicorp/go-plugin", "github.com/aws", "cloud.google.com", "gocloud.dev",
@@ -137,6 +151,14 @@ func TestImports_follow_the_arrows(t *testing.T) {
 				if below(f.folder, arrow[0]) && below(imported, arrow[1]) {
 					t.Errorf("%s imports %s: %s", f.path, imported, why)
 				}
+			}
+			for path, place := range onlyIn {
+				if below(imported, path) && !below(f.folder, place[0]) {
+					t.Errorf("%s imports %s, which only %s may: %s", f.path, imported, place[0], place[1])
+				}
+			}
+			if ours, ok := strings.CutPrefix(imported, module+"/"); ok && below(f.folder, "jobs/internal") && !slices.Contains(jobsInternal[f.folder], ours) {
+				t.Errorf("%s imports %s: packages below the model stand alone but for %v", f.path, ours, jobsInternal[f.folder])
 			}
 			if below(imported, module+"/examples") {
 				t.Errorf("%s imports %s: nothing imports a program", f.path, imported)

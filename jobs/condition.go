@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/carillon-go/carillon/jobs/internal/condition"
+	"github.com/carillon-go/carillon/jobs/internal/jsontext"
 )
 
 // Limits of conditions (reliability rules, section 13). Beyond them ParseCondition refuses.
@@ -28,11 +29,7 @@ type Condition struct{ group *condition.Group }
 func ParseCondition(data json.RawMessage) (*Condition, error) {
 	group, faults := condition.Parse(data)
 	if len(faults) > 0 {
-		var all Faults
-		for _, f := range faults {
-			all.Add(f.Path, "%s", f.Message)
-		}
-		return nil, all.Err()
+		return nil, invalidOf(faults)
 	}
 	if group == nil {
 		return nil, nil
@@ -181,7 +178,7 @@ func (c *Condition) Evaluate(v Values) ConditionResult {
 			Field: r.Rule.Field.Path, Operator: string(r.Rule.Operator), Value: r.Rule.Value, Known: r.Known, Met: metOf(r.Met),
 		}
 		if r.Actual != nil {
-			actual, err := condition.AppendJSON(nil, r.Actual)
+			actual, err := jsontext.Append(nil, r.Actual)
 			if err != nil { // a Values of the host broke its contract; the rule's outcome stands
 				out.Warnings = append(out.Warnings, "condition on "+rule.Field+": "+err.Error())
 				actual = nil

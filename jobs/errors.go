@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/carillon-go/carillon/jobs/internal/jsontext"
 )
 
 // Sentinels for what a caller decides on. Compare with errors.Is; typed errors below match them.
@@ -91,6 +93,18 @@ func JoinInvalid(prefix string, err error) error {
 	return f.Err()
 }
 
+// invalidOf makes a *ValidationError of what a package below this one found wrong; nil if that is nothing.
+func invalidOf[F ~struct{ Path, Message string }](found []F) error {
+	if len(found) == 0 {
+		return nil
+	}
+	fields := make([]FieldError, len(found))
+	for i, f := range found {
+		fields[i] = FieldError(f)
+	}
+	return &ValidationError{Fields: fields}
+}
+
 // Empty reports whether no fault was noted.
 func (f *Faults) Empty() bool { return len(f.fields) == 0 }
 
@@ -103,17 +117,7 @@ func (f *Faults) Err() error {
 }
 
 // JoinPath joins two field paths: JoinPath("actions[0]", "name") is "actions[0].name".
-func JoinPath(prefix, path string) string {
-	switch {
-	case prefix == "":
-		return path
-	case path == "":
-		return prefix
-	case strings.HasPrefix(path, "["):
-		return prefix + path
-	}
-	return prefix + "." + path
-}
+func JoinPath(prefix, path string) string { return jsontext.JoinPath(prefix, path) }
 
 // ConflictError says which state forbids the act. It matches ErrConflict.
 type ConflictError struct {

@@ -21,23 +21,23 @@ type Job struct {
 	NextRunAt time.Time
 	// Revision counts the changes of the definition, from 1.
 	Revision int64
-	// Broken says why the stored definition cannot be read; empty as a rule. Such a job has of its definition only what the store keeps
-	// beside it: type, name and description (in lower case), overlap, priority, bounds of its history. It does not fire, cannot be
-	// started, and can only be deleted, or saved whole as a new revision with Broken empty.
-	Broken string
 
 	CreatedAt time.Time
 	// UpdatedAt changes with every change of the job, DefnUpdatedAt with those of its definition only.
 	UpdatedAt     time.Time
 	DefnUpdatedAt time.Time
 
-	// What follows is filled by reads and ignored by writes.
+	// What follows is filled by reads and, but for Broken, ignored by writes.
 
 	// LockedAt is the start of the oldest run that is going on; zero if none is.
 	LockedAt time.Time
 	// LastRun is the run that ended last; nil if none has.
 	LastRun *LastRun
 	Shares  []Share
+	// Broken says why the stored definition cannot be read; empty as a rule. Such a job has of its definition only what the store keeps
+	// beside it: type, name and description (in lower case), overlap, priority, bounds of its history. It does not fire and cannot be
+	// started. It can only be deleted, or saved whole as a new revision: a write of a job whose Broken is not empty is refused.
+	Broken string
 }
 
 // LastRun is what a job shows of the run that ended last.

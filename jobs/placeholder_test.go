@@ -1,7 +1,6 @@
 package jobs_test
 
 import (
-	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -11,238 +10,54 @@ import (
 	"github.com/carillon-go/carillon/jobs"
 )
 
-var placeholderAt = time.Date(2026, 3, 25, 23, 4, 5, 0, time.UTC)
-
-// placeholderZone is a zone one hour ahead of UTC at placeholderAt, so the date differs.
-var placeholderZone = time.FixedZone("Europe/Berlin", 3600)
-
-func placeholderContext(t testing.TB) *jobs.RunContext {
-	c := contextOf(t, map[string]any{
-		"job.name":    "Nightly ${job.id} $${x} ${",
-		"driver.data": json.RawMessage(`{"n":12345678901234567890.0,"t":true,"null":null,"list":[1,{"b":2,"a":"<é\n"}],"big":"` + strings.Repeat("x", 40_000) + `"}`),
-		"run.params":  map[string]any{"f": 1.5e6, "first name": "Mara", "$ref": "r"},
-	})
+// Syntax, forms of values and bounds are tested in internal/placeholder.
+func TestExpandPlaceholders(t *testing.T) {
+	c := contextOf(t, map[string]any{"job.name": "Nightly", "driver.data": map[string]any{"list": []any{1, map[string]any{"b": 2}}}})
 	c.SetUnknown("previous")
-	return c
-}
-
-func TestExpandPlaceholders_Strings(t *testing.T) {
-	tests := map[string]string{
-		"":                                        "",
-		"plain $ {} $x } text":                    "plain $ {} $x } text",
-		"${job.name}":                             "Nightly ${job.id} $${x} ${",
-		"a${run.params.f}b${driver.data.t}c":      "a1500000btruec",
-		"${driver.data.n}":                        "12345678901234567890.0",
-		"[${driver.data.null}]":                   "[]",
-		"${driver.data.list}":                     `[1,{"a":"<é\n","b":2}]`,
-		"${driver.data.list.1.b}":                 "2",
-		"${run.params.first name}":                "Mara",
-		"${run.params.$ref}":                      "r",
-		"$${job.name}":                            "${job.name}",
-		"$$${job.name}":                           "$${job.name}",
-		"$${${run.params.f}":                      "${1500000",
-		"$${":                                     "${",
-		"$${}${run.params.f}":                     "${}1500000",
-		"${date('YYYY-MM-DD')}":                   "2026-03-26",
-		"${date('YY MM DD HH:mm:ss')}.csv":        "26 03 26 00:04:05.csv",
-		"${date('YYYYMMDDTHHmmss')}":              "20260326T000405",
-		"${date('YYYY年MM月')}${date('}')}":         "2026年03月}",
-		"${run.params.f}${run.params.f}":          "15000001500000",
-		"Ümlaut ${run.params.f} \x00 ${job.name}": "Ümlaut 1500000 \x00 Nightly ${job.id} $${x} ${",
-	}
-	for text, want := range tests {
-		got, err := jobs.ExpandPlaceholders(text, placeholderContext(t), placeholderAt, placeholderZone)
-		if err != nil || got != want {
-			t.Errorf("ExpandPlaceholders(%q) = %q, %v; want %q", text, got, err, want)
-		}
-		if err := jobs.CheckPlaceholders(text); err != nil {
-			t.Errorf("CheckPlaceholders(%q) = %v", text, err)
-		}
-		if got := jobs.HasPlaceholder(text); got != strings.Contains(text, "${") {
-			t.Errorf("HasPlaceholder(%q) = %v", text, got)
-		}
-	}
-	if got, err := jobs.ExpandPlaceholders("${date('HH')}", placeholderContext(t), placeholderAt.In(placeholderZone), nil); got != "23" || err != nil {
-		t.Errorf("without a zone: %v, %v; want the hour in UTC", got, err)
-	}
-}
-
-func TestExpandPlaceholders_Values(t *testing.T) {
-	in := map[string]any{
-		"${job.name}": "${run.params.f}", "n": json.Number("1.0"), "i": 7, "b": true, "null": nil,
-		"list": []any{"a", []any{"${driver.data.t}"}}, "raw": json.RawMessage(`{"x":"${driver.data.t}","y":1.50}`),
-	}
-	want := map[string]any{
-		"${job.name}": "1500000", "n": json.Number("1.0"), "i": 7, "b": true, "null": nil,
-		"list": []any{"a", []any{"true"}}, "raw": map[string]any{"x": "true", "y": json.Number("1.50")},
-	}
-	got, err := jobs.ExpandPlaceholders(in, placeholderContext(t), placeholderAt, placeholderZone)
+	at := time.Date(2026, 3, 25, 23, 4, 5, 0, time.UTC)
+	in := map[string]any{"a": []any{"${job.name} ${driver.data.list.1.b} $${x}"}, "b": "${date('YYYY-MM-DD')}", "n": 7}
+	got, err := jobs.ExpandPlaceholders(in, c, at, time.FixedZone("Europe/Berlin", 3600))
 	if err != nil {
 		t.Fatal(err)
+	}
+	if diff := cmp.Diff(any(map[string]any{"a": []any{"Nightly 2 ${x}"}, "b": "2026-03-26", "n": 7}), got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	got, err = jobs.ExpandPlaceholders([]any{"${previous.data.x}", "${env.HOME}"}, c, at, nil)
+	want := []string{
+		"[0]: has no value for ${previous.data.x} yet: it exists only in a run", "[1]: has no value for ${env.HOME}: unknown path",
+	}
+	if diff := cmp.Diff(want, faultsOf(t, err)); diff != "" || got != nil {
+		t.Errorf("without values: %v (-want +got):\n%s", got, diff)
+	}
+	got, err = jobs.ExpandPlaceholders("x"+strings.Repeat("${job.name}", jobs.MaxPlaceholderResult/len("Nightly")+1), c, at, nil)
+	if len(faultsOf(t, err)) != 1 || got != nil {
+		t.Errorf("beyond the bound: %v, %v", got, err)
+	}
+}
+
+func TestCheckPlaceholders(t *testing.T) {
+	if err := jobs.CheckPlaceholders([]any{"${a.b} $${", 7}); err != nil {
+		t.Errorf("right ones: %v", err)
+	}
+	got := faultsOf(t, jobs.CheckPlaceholders(map[string]any{"b": "${", "a": []any{"${}"}}))
+	want := []string{
+		"a[0]: has an empty placeholder ${}; write $${ for a literal ${", "b: has ${ without }; write $${ for a literal ${",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if in["list"].([]any)[1].([]any)[0] != "${driver.data.t}" {
-		t.Error("the input changed")
+	if !jobs.HasPlaceholder("a $${") || jobs.HasPlaceholder("a $ {}") {
+		t.Error("HasPlaceholder is wrong")
 	}
-	got.(map[string]any)["list"].([]any)[0] = "changed"
-	if in["list"].([]any)[0] != "a" {
-		t.Error("the result shares memory with the input")
-	}
-}
-
-func TestExpandPlaceholders_NamesWhatHasNoValue(t *testing.T) {
-	in := map[string]any{"to": []any{"ok", "${run.params.mail}"}, "subject": "${previous.data.x}", "text": "${env.HOME}", "z": struct{}{}}
-	_, err := jobs.ExpandPlaceholders(in, placeholderContext(t), placeholderAt, placeholderZone)
-	want := []string{
-		"subject: has no value for ${previous.data.x} yet: it exists only in a run",
-		"text: has no value for ${env.HOME}: unknown path",
-		"to[1]: has no value for ${run.params.mail}: unknown path",
-		"z: a value of Go type struct {} is not JSON",
-	}
-	if diff := cmp.Diff(want, faultsOf(t, err)); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
-}
-
-func TestExpandPlaceholders_IsBounded(t *testing.T) {
-	expand := func(v any) error {
-		_, err := jobs.ExpandPlaceholders(v, placeholderContext(t), placeholderAt, placeholderZone)
-		return err
-	}
-	const big = 40_000
-	fill := func(n int) string { return "${driver.data.big}" + strings.Repeat("y", n-big) }
-	for n, ok := range map[int]bool{jobs.MaxPlaceholderResult - 1: true, jobs.MaxPlaceholderResult: true, jobs.MaxPlaceholderResult + 1: false} {
-		if err := expand(fill(n)); (err == nil) != ok {
-			t.Errorf("a result of %d bytes: %v", n, err)
-		}
-	}
-	if err := expand(strings.Repeat("y", jobs.MaxPlaceholderResult+1)); err != nil {
-		t.Errorf("a long string without placeholder: %v", err)
-	}
-	list := make([]any, jobs.MaxPlaceholderTotal/jobs.MaxPlaceholderResult)
-	for i := range list {
-		list[i] = fill(jobs.MaxPlaceholderResult)
-	}
-	if err := expand(list); err != nil {
-		t.Errorf("at the bound of all strings: %v", err)
-	}
-	got := faultsOf(t, expand(append(list, "${run.params.f}")))
-	if len(got) != 1 || got[0] != "[64]: becomes too long by its placeholders: at most 65536 bytes for a string and 4194304 together" {
-		t.Errorf("beyond the bound of all strings: %q", got)
-	}
-}
-
-func TestCheckPlaceholders_Refuses(t *testing.T) {
-	tests := map[string]string{
-		"${":                     "without }",
-		"a ${job.name":           "without }",
-		"$${ok} ${":              "without }",
-		"${}":                    "empty placeholder",
-		"${.a}":                  "empty name",
-		"${a.}":                  "empty name",
-		"${a..b}":                "empty name",
-		"${a${b}}":               "no path",
-		"${if (x) {\n}":          "no path",
-		"${a\tb}":                "no path",
-		"${date()}":              "bad date placeholder",
-		"${date(YYYY)}":          "bad date placeholder",
-		"${date('YYYY)}":         "bad date placeholder",
-		"${date('YYYY') }":       "bad date placeholder",
-		`${date("YYYY")}`:        "bad date placeholder",
-		"${date('')}":            "without a format",
-		"${date('yyyy')}":        "bad date format",
-		"${date('YYY')}":         "bad date format",
-		"${date('hh:mm')}":       "bad date format",
-		"${date('HH:mm:ssZ')}":   "bad date format",
-		"${date('MMM')}":         "bad date format",
-		"${date('DD'MM')}":       "bad date format",
-		"${date('DD\nMM')}":      "bad date format",
-		"${job.name} ${date(x)}": "bad date placeholder",
-	}
-	for text, want := range tests {
-		got := faultsOf(t, jobs.CheckPlaceholders(map[string]any{"a": []any{"", text}}))
-		if len(got) != 1 || !strings.HasPrefix(got[0], "a[1]: ") || !strings.Contains(got[0], want) {
-			t.Errorf("CheckPlaceholders(%q) = %q; want one with %q", text, got, want)
-		}
-		if _, err := jobs.ExpandPlaceholders(text, placeholderContext(t), placeholderAt, nil); err == nil {
-			t.Errorf("ExpandPlaceholders(%q) takes what CheckPlaceholders refuses", text)
-		}
-	}
-	got := faultsOf(t, jobs.CheckPlaceholders(json.RawMessage(`{"b":"${","a":"${}","ok":"${x.y}"}`)))
-	if len(got) != 2 || !strings.HasPrefix(got[0], "a: ") || !strings.HasPrefix(got[1], "b: ") {
-		t.Errorf("faults of raw JSON = %q", got)
-	}
-	many := make([]any, 1000)
-	for i := range many {
-		many[i] = "${"
-	}
-	if got := faultsOf(t, jobs.CheckPlaceholders(many)); len(got) != 100 {
-		t.Errorf("%d faults reported, want a bound of 100", len(got))
+	if !jobs.PlaceholdersInAuthority("https://${a.b}/") || jobs.PlaceholdersInAuthority("https://h/${a.b}") {
+		t.Error("PlaceholdersInAuthority is wrong")
 	}
 }
 
 func TestRewritePlaceholders(t *testing.T) {
-	names := map[string]string{"a1": "b7", "[2]": "c8", "z": "[0]"}
-	tests := map[string]string{
-		"${actions.a1.data.x} and ${actions.a1}":            "${actions.b7.data.x} and ${actions.b7}",
-		"${actions[2].status}":                              "${actions.c8.status}",
-		"${actions.z.error}":                                "${actions[0].error}",
-		"${actions.a12.data.x} ${actions.} ${job.data.a1}":  "${actions.a12.data.x} ${actions.} ${job.data.a1}",
-		"${actions.a12.data.x} ${job.data.a1} actions.a1.x": "${actions.a12.data.x} ${job.data.a1} actions.a1.x",
-		"$${actions.a1.x} $$${actions.a1.x}":                "$${actions.a1.x} $$${actions.a1.x}",
-		"$${${actions.a1.x}${date('YYYY')}$${":              "$${${actions.b7.x}${date('YYYY')}$${",
-		"${actions.a1.x} ${":                                "${actions.a1.x} ${",
+	got := jobs.RewritePlaceholders([]any{"${actions.a1.data.x} ${actions[2].status} $${actions.a1}"}, map[string]string{"a1": "b7", "[2]": "c8"})
+	if diff := cmp.Diff(any([]any{"${actions.b7.data.x} ${actions.c8.status} $${actions.a1}"}), got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
-	for text, want := range tests {
-		got := jobs.RewritePlaceholders(map[string]any{"k": []any{text, 1}}, names)
-		if diff := cmp.Diff(map[string]any{"k": []any{want, 1}}, got); diff != "" {
-			t.Errorf("RewritePlaceholders(%q) (-want +got):\n%s", text, diff)
-		}
-	}
-}
-
-func TestPlaceholdersInAuthority(t *testing.T) {
-	tests := map[string]bool{
-		"https://wms.globex.example/hooks": false, "https://wms.globex.example/${run.params.x}?a=${job.id}#${job.id}": false,
-		"https://wms.globex.example?${run.params.x}": false, "https://wms.globex.example:8443/${a.b}": false, "": false,
-		"${run.params.url}": true, "${a.b}://h/": true, "http${a.b}://h/": true, "https://${a.b}/": true, "https://h${a.b}": true,
-		"https://h:${a.b}/": true, "https://${a.b/c}.example/": true, "https://u:${a.b}@h/": true, "https:///${a.b}": true, "https:/${a.b}": true,
-		"/hooks/${a.b}": true, "//h/${a.b}": true, "h/https://x/${a.b}": true, "https://$${h}/": true, "https://h\\${a.b}": true, "mailto:${a.b}": true,
-	}
-	for url, want := range tests {
-		if got := jobs.PlaceholdersInAuthority(url); got != want {
-			t.Errorf("PlaceholdersInAuthority(%q) = %v, want %v", url, got, want)
-		}
-	}
-}
-
-func FuzzExpandPlaceholders(f *testing.F) {
-	for _, seed := range []string{"", "${a.b}", "$${a}", "x${date('YYYY-MM-DDTHH:mm')}$$${a.c}", "${a", "${}", "${actions.x.data}", "${date('", "$$${${a.b}}"} {
-		f.Add(seed, "in${a.b}serted")
-	}
-	f.Fuzz(func(t *testing.T, text, inserted string) {
-		c := contextOf(t, map[string]any{"a.b": inserted, "a.c": []any{inserted}, "actions.x.data": 1})
-		checked := jobs.CheckPlaceholders(text)
-		got, err := jobs.ExpandPlaceholders(text, c, placeholderAt, nil)
-		if checked != nil && err == nil {
-			t.Fatalf("%q expands to %q in spite of %v", text, got, checked)
-		}
-		if err == nil && strings.Contains(text, "${") && len(got.(string)) > jobs.MaxPlaceholderResult {
-			t.Fatalf("%d bytes", len(got.(string)))
-		}
-		if same := jobs.RewritePlaceholders(text, nil); same != text {
-			t.Fatalf("RewritePlaceholders without names changes %q to %q", text, same)
-		}
-		there := jobs.RewritePlaceholders(text, map[string]string{"x": "y"})
-		if checked == nil && jobs.CheckPlaceholders(there) != nil {
-			t.Fatalf("a rewritten string is refused: %q", there)
-		}
-		// Escaped whole, a text means itself.
-		if plain, err := jobs.ExpandPlaceholders(strings.ReplaceAll(text, "${", "$${"), c, placeholderAt, nil); !strings.Contains(text, "$${") &&
-			len(text) < jobs.MaxPlaceholderResult && (err != nil || plain != text) {
-			t.Fatalf("escaped %q expands to %q, %v", text, plain, err)
-		}
-	})
 }

@@ -1,14 +1,12 @@
 package jobs
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
+
+	"github.com/carillon-go/carillon/jobs/internal/jsontext"
 )
 
 // RunContext holds the values of a run as a tree (contract 7.2), for conditions and placeholders. Lookups are safe for
@@ -27,7 +25,7 @@ func NewRunContext() *RunContext { return &RunContext{root: map[string]any{}} }
 // contract 1.8 writes it; other Go values as the JSON that they marshal to. A value that is no JSON, an empty name in the
 // path, and a path through something that is not an object are errors; nothing is changed then.
 func (c *RunContext) Set(path string, value any) error {
-	value, err := jsonLike(value)
+	value, err := jsontext.Plain(value)
 	if err != nil {
 		return fmt.Errorf("set %q in the run context: %w", path, err)
 	}
@@ -112,49 +110,4 @@ func walkPath(at any, path string) (any, bool) {
 		}
 	}
 	return at, true
-}
-
-// contextTimeLayout is contract 1.8.
-const contextTimeLayout = "2006-01-02T15:04:05.000Z07:00"
-
-// jsonLike copies a value into the kinds that Values promises.
-func jsonLike(v any) (any, error) {
-	switch x := v.(type) {
-	case nil, bool, string, json.Number, int, int64, int32, int16, int8, uint, uint64, uint32, uint16, uint8:
-		return v, nil
-	case float64:
-		if math.IsNaN(x) || math.IsInf(x, 0) {
-			return nil, fmt.Errorf("%v is not a JSON number", x)
-		}
-		return x, nil
-	case time.Time:
-		return x.UTC().Format(contextTimeLayout), nil
-	case []any:
-		out := make([]any, len(x))
-		for i, item := range x {
-			var err error
-			if out[i], err = jsonLike(item); err != nil {
-				return nil, err
-			}
-		}
-		return out, nil
-	case map[string]any:
-		out := make(map[string]any, len(x))
-		for name, item := range x {
-			var err error
-			if out[name], err = jsonLike(item); err != nil {
-				return nil, err
-			}
-		}
-		return out, nil
-	}
-	text, err := json.Marshal(v)
-	if err != nil {
-		return nil, err
-	}
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.UseNumber()
-	var out any
-	err = d.Decode(&out)
-	return out, err
 }

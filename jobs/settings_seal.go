@@ -8,6 +8,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/carillon-go/carillon/jobs/internal/settings"
 )
 
 // SettingsChange is a write of the settings of a job, an action or an attachment.
@@ -88,25 +90,26 @@ func TargetOf(d Driver, data json.RawMessage) string {
 
 // apply makes the new public settings, and says which secrets were entered and which stored ones stay.
 func (s *Settings) apply(c SettingsChange) (public, entered map[string]any, kept Secrets, err error) {
-	written, err := readObject(c.Data, MaxSettings, MaxSettingsDepth)
-	if err != nil {
-		return nil, nil, nil, s.hideSecretPaths(err)
+	written, faults := s.schema.Read(c.Data)
+	if len(faults) > 0 {
+		return nil, nil, nil, invalidOf(faults)
 	}
-	entered = s.take(written)
-	if err := checkSecretValues(entered); err != nil {
-		return nil, nil, nil, err
+	entered, faults = s.schema.Take(written)
+	if len(faults) > 0 {
+		return nil, nil, nil, invalidOf(faults)
 	}
 	public = map[string]any{}
 	if c.Patch {
-		if public, err = readObject(c.Old, MaxSettings, MaxSettingsDepth); err != nil {
-			return nil, nil, nil, fmt.Errorf("read stored settings: %w", err)
+		if public, faults = settings.Read(c.Old, MaxSettings); len(faults) > 0 {
+			return nil, nil, nil, fmt.Errorf("read stored settings: %w", invalidOf(faults))
 		}
-		// A stored value at the path of a secret is older than the schema that made it one. It is not shown any longer.
-		s.take(public)
+		// A stored value at the path of a secret is older than the schema that made it one. It is not shown any longer, so what is wrong
+		// with it does not matter.
+		s.schema.Take(public)
 	}
-	patchObject(public, written)
+	settings.Patch(public, written)
 	kept = Secrets{}
-	for _, path := range s.schema.secrets {
+	for _, path := range s.schema.Secrets() {
 		if value, ok := entered[path]; ok {
 			if value == nil {
 				delete(entered, path)
@@ -114,7 +117,7 @@ func (s *Settings) apply(c SettingsChange) (public, entered map[string]any, kept
 			continue
 		}
 		sealed, ok := c.Secrets[path]
-		if parent, _ := parentOf(public, path); ok && parent != nil {
+		if parent, _ := settings.ParentOf(public, path); ok && parent != nil {
 			kept[path] = sealed
 		}
 	}
@@ -148,8 +151,8 @@ func openSecret(ctx context.Context, v *Vault, ref SecretRef, path string, seale
 	if err != nil {
 		return nil, err
 	}
-	value, err := readSecret(path, text)
-	if err != nil {
+	value, faults := settings.ReadSecret(path, text)
+	if len(faults) > 0 {
 		return nil, fmt.Errorf("open %s: %w: not JSON", ref.Field, ErrUnopenable)
 	}
 	return value, nil
@@ -192,7 +195,7 @@ func (s *Settings) validateByDriver(d Driver, whole json.RawMessage, groups ...m
 	var plaintexts []string
 	for _, group := range groups {
 		for _, value := range group {
-			plaintexts = append(plaintexts, plaintextsOf(value)...)
+			plaintexts = append(plaintexts, settings.Strings(value)...)
 		}
 	}
 	redactor := NewRedactor(plaintexts...)
@@ -212,9 +215,9 @@ func (s *Settings) validateByDriver(d Driver, whole json.RawMessage, groups ...m
 	}
 	fields := slices.Clone(invalid.Fields)
 	for i := range fields {
-		fields[i].Message = clean(fields[i].Message)
+		fields[i].Path, fields[i].Message = s.schema.Hide(fields[i].Path), clean(fields[i].Message)
 	}
-	return s.hideSecretPaths(&ValidationError{Fields: fields})
+	return &ValidationError{Fields: fields}
 }
 
 func sealEntered(ctx context.Context, v *Vault, ref SecretRef, target string, entered map[string]any) (Secrets, error) {
@@ -256,7 +259,7 @@ func OpenSettings(
 			return nil, nil, err
 		}
 		opened[path] = value
-		plaintexts = append(plaintexts, plaintextsOf(value)...)
+		plaintexts = append(plaintexts, settings.Strings(value)...)
 	}
 	merged, err = wholeOf(data, opened)
 	if err != nil {

@@ -9,6 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+
+	"github.com/carillon-go/carillon/jobs/internal/keyfile"
 )
 
 // ErrUnopenable says that a sealed value cannot be opened and that another try would not help: it was sealed for another tenant,
@@ -17,7 +19,7 @@ var ErrUnopenable = errors.New("sealed value cannot be opened")
 
 const (
 	// dataKeySize makes AES-256.
-	dataKeySize = 32
+	dataKeySize = keyfile.Size
 	// sealVersion is the first byte of every sealed value: AES-256-GCM, nonce of 12 bytes, associated data as in bind.
 	sealVersion = 1
 	// maxOpenKeys bounds the unwrapped data keys in memory, of all tenants together.

@@ -1,7 +1,9 @@
 package sqlite_test
 
 import (
+	"context"
 	"crypto/sha256"
+	"database/sql"
 	"encoding/hex"
 	"os"
 	"path/filepath"
@@ -20,6 +22,7 @@ import (
 // released file is final (R30).
 var sums = map[string]string{
 	"0001_first_schema.sql": "8753f35a2ad2311243eb37908fc735356afd0479b5bb8fe5e033a496c95110ae",
+	"0002_run_totals.sql":   "a48f118b8afaa3c69fde05622113123af4408380191d08059c4d1344e236a93f",
 }
 
 func TestMigrations(t *testing.T) {
@@ -47,6 +50,49 @@ func TestMigrations(t *testing.T) {
 		if strings.Contains(string(text), "-- +goose Down") || strings.Contains(string(text), "NO TRANSACTION") {
 			t.Errorf("%s goes back or has no transaction; migrations go forward only, one transaction each", base)
 		}
+	}
+}
+
+// TestMigrations_totals opens a file of schema 1: the runs that have ended before are counted.
+func TestMigrations_totals(t *testing.T) {
+	ctx := context.Background()
+	path := filepath.Join(t.TempDir(), "jobs.db")
+	s := openAt(t, path)
+	j := queueJob("stock")
+	if err := s.InsertJob(ctx, morning, j); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		runs, err := s.StartRuns(ctx, morning, jobs.Start{Tenant: "acme", JobID: j.ID, Trigger: jobs.TriggerManual, Params: one})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.CancelRun(ctx, morning, "acme", runs[0].ID, "mara"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, statement := range []string{"DROP TABLE run_totals", "DELETE FROM goose_db_version WHERE version_id = 2", "PRAGMA user_version = 1"} {
+		if _, err := db.Exec(statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = openAt(t, path)
+	page, err := s.Runs(ctx, jobs.RunQuery{Tenant: "acme", JobID: j.ID, Limit: 1})
+	if err != nil || page.Total != 3 || len(page.Items) != 1 {
+		t.Errorf("Runs: %d of %d, %v; want 1 of 3", len(page.Items), page.Total, err)
+	}
+	if err := s.Check(ctx); err != nil {
+		t.Error(err)
 	}
 }
 

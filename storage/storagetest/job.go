@@ -28,6 +28,7 @@ func jobRules() []rule {
 		{"a save of an unknown job, or by another tenant, is not found", jobSaveUnknown},
 		{"a save that takes a slug is a conflict and changes nothing", jobSaveSlugTaken},
 		{"a job of which the slug was given up leaves it to others", jobSlugGivenUp},
+		{"a job that was read without its definition is not written", jobBroken},
 		{"of many saves of one revision exactly one succeeds", jobSaveRace},
 		{"a deleted job takes its runs, logs, fires and drafts along", jobDelete},
 		{"a draft is deleted without its original", jobDeleteDraft},
@@ -216,6 +217,16 @@ func jobSlugGivenUp(ctx context.Context, s jobs.Store) error {
 	j.Slug = "stock-old"
 	done(s.SaveJob(ctx, at(1), j, 1))
 	return s.InsertJob(ctx, at(2), newJob("stock"))
+}
+
+func jobBroken(ctx context.Context, s jobs.Store) error {
+	j := givenJob(ctx, s, "stock")
+	broken := *j
+	broken.Broken, broken.Name, broken.Revision = "the stored definition cannot be read", "lost", 2
+	save := s.SaveJob(ctx, at(1), &broken, 1)
+	stored := same("the stored job", readJob(ctx, s, j), j)
+	broken.ID, broken.Slug, broken.Revision = jobs.NewID(), "copy", 1
+	return errors.Join(conflict("a save", save, "", ""), stored, conflict("an insert", s.InsertJob(ctx, at(1), &broken), "", ""))
 }
 
 func jobSaveRace(ctx context.Context, s jobs.Store) error {

@@ -7,8 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/carillon-go/carillon/jobs/internal/condition"
 )
 
@@ -233,48 +231,6 @@ func FuzzCompareNumbers(f *testing.F) {
 			}
 		}
 	})
-}
-
-// FuzzAppendJSON: what is written reads back, by encoding/json, as the same value.
-func FuzzAppendJSON(f *testing.F) {
-	for _, seed := range []string{`{"b":[1,2.50,-1e7],"a":"\u0001\n\"é\u2028<>&"}`, `""`, `null`, `[true,false,{}]`, `123456789012345678901234567890`} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		d := json.NewDecoder(strings.NewReader(text))
-		d.UseNumber()
-		var v any
-		if d.Decode(&v) != nil {
-			return
-		}
-		out, err := condition.AppendJSON(nil, v)
-		if err != nil {
-			if strings.ContainsAny(text, "eE") {
-				return // an exponent beyond the bound
-			}
-			t.Fatal(err)
-		}
-		if !json.Valid(out) {
-			t.Fatalf("AppendJSON = %s, no JSON", out)
-		}
-		if diff := cmp.Diff(v, decoded(t, string(out))); diff != "" {
-			t.Errorf("AppendJSON reads back as another value (-want +got):\n%s", diff)
-		}
-	})
-}
-
-func TestAppendJSON_Floats(t *testing.T) {
-	tests := map[float64]string{0: "0", 1.5e6: "1500000", 0.1: "0.1", 1e21: "1e+21", -2.5e-9: "-2.5e-09", 412: "412"}
-	for f, want := range tests {
-		if got, err := condition.AppendJSON(nil, f); string(got) != want || err != nil {
-			t.Errorf("AppendJSON(%g) = %s, %v; want %s", f, got, err, want)
-		}
-	}
-	for _, v := range []any{math.NaN(), math.Inf(-1), struct{}{}, json.Number("1,5"), json.Number("")} {
-		if got, err := condition.AppendJSON(nil, v); err == nil {
-			t.Errorf("AppendJSON(%v) = %s, want an error", v, got)
-		}
-	}
 }
 
 // Matching cannot be stopped once it has begun, so its cost is bounded before it begins.

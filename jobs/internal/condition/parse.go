@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/carillon-go/carillon/jobs/internal/jsontext"
 )
 
 // Limits of reliability rule section 13.
@@ -175,7 +177,7 @@ func (p *parser) value(path string, r *Rule, raw json.RawMessage) {
 		p.fault(path, "%s", err)
 		return
 	}
-	canonical, err := AppendJSON(nil, value)
+	canonical, err := jsontext.Append(nil, value)
 	if err != nil {
 		p.fault(path, "%s", err)
 		return
@@ -329,8 +331,8 @@ func storable(v any, depth int) error {
 			return errors.New("holds a NUL character")
 		}
 	case json.Number:
-		if _, ok := parseDecimal(string(x)); !ok {
-			return fmt.Errorf("holds a number with an exponent beyond %d", int64(maxExponent))
+		if !jsontext.IsNumber(string(x)) {
+			return fmt.Errorf("holds a number with an exponent beyond %d", int64(jsontext.MaxExponent))
 		}
 	case []any:
 		for _, item := range x {

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/carillon-go/carillon/jobs/internal/jsontext"
 )
 
 // Match says how the members of a group are joined.
@@ -84,7 +86,7 @@ func isWord(s string) bool {
 	if s == "" || s == "true" || s == "false" || s == "null" || strings.ContainsAny(s, " \t\"'\\[]{},") {
 		return false
 	}
-	if _, number := parseDecimal(s); number {
+	if jsontext.IsNumber(s) {
 		return false
 	}
 	for _, r := range s {
@@ -140,7 +142,7 @@ func (g *Group) Rewrite(names map[string]string) *Group {
 // AppendJSON appends the group in its canonical form: members in the order of contract 7.1, no white space.
 func (g *Group) AppendJSON(b []byte) []byte {
 	b = append(b, `{"match":`...)
-	b = appendString(b, string(g.Match))
+	b = jsontext.AppendString(b, string(g.Match))
 	b = append(b, `,"rules":[`...)
 	for i, m := range g.Members {
 		if i > 0 {
@@ -151,9 +153,9 @@ func (g *Group) AppendJSON(b []byte) []byte {
 			continue
 		}
 		b = append(b, `{"field":`...)
-		b = appendString(b, m.Rule.Field.Path)
+		b = jsontext.AppendString(b, m.Rule.Field.Path)
 		b = append(b, `,"operator":`...)
-		b = appendString(b, string(m.Rule.Operator))
+		b = jsontext.AppendString(b, string(m.Rule.Operator))
 		b = append(b, `,"value":`...)
 		b = append(b, m.Rule.Value...)
 		b = append(b, '}')

@@ -124,6 +124,11 @@ func TestBroken_job(t *testing.T) {
 			if err := s.SaveJob(ctx, minute(3), one, 1); !errors.Is(err, jobs.ErrConflict) {
 				t.Errorf("SaveJob of what was read: %v, want a conflict", err)
 			}
+			copied := *one
+			copied.ID, copied.Slug = "copy", "copy"
+			if err := s.InsertJob(ctx, minute(3), &copied); !errors.Is(err, jobs.ErrConflict) {
+				t.Errorf("InsertJob of what was read: %v, want a conflict", err)
+			}
 			one.Broken = ""
 			if err := s.SaveJob(ctx, minute(3), one, 1); !errors.Is(err, jobs.ErrConflict) {
 				t.Errorf("SaveJob without a new revision: %v, want a conflict", err)
@@ -138,7 +143,7 @@ func TestBroken_job(t *testing.T) {
 // claims exchanges once for the worker w and gives the jobs of the claimed runs.
 func claims(t *testing.T, s *sqlite.Store, beat int64, now time.Time) (ids []string) {
 	t.Helper()
-	has := func(jobs.DriverKind, string) bool { return true }
+	has := func(_ jobs.DriverKind, id string) bool { return id == "report" }
 	r, err := s.Exchange(context.Background(), jobs.ExchangeRequest{Worker: "w", Beat: beat, Now: now, Want: 5, Has: has})
 	if err != nil {
 		t.Fatalf("exchange %d: %v", beat, err)

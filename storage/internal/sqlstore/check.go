@@ -119,6 +119,10 @@ var invariants = []invariant{
 	SELECT t.id
 	FROM   (SELECT id FROM tenants UNION SELECT tenant FROM runs) t LEFT JOIN tenants c ON c.id = t.id
 	WHERE  COALESCE(c.queued, 0) <> (SELECT count(*) FROM runs r WHERE r.tenant = t.id AND r.status = 'queued')`},
+	{"the number of ended runs of a job is counted right", `
+	SELECT j.id
+	FROM   (SELECT job_id AS id FROM run_totals UNION SELECT job_id FROM run_history) j LEFT JOIN run_totals c ON c.job_id = j.id
+	WHERE  COALESCE(c.ended, 0) <> (SELECT count(*) FROM run_history h WHERE h.job_id = j.id)`},
 	{"the number of jobs of a tenant is counted right", `
 	SELECT t.id
 	FROM   (SELECT id FROM tenants UNION SELECT tenant FROM jobs) t LEFT JOIN tenants c ON c.id = t.id

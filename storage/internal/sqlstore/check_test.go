@@ -98,6 +98,7 @@ var breaks = map[string][]string{
 		`DROP TRIGGER run_history_final`, `UPDATE run_history SET steps = '[{"state":"started"}]'`,
 	},
 	"the number of queued runs of a tenant is counted right":                 {`UPDATE tenants SET queued = queued + 1`},
+	"the number of ended runs of a job is counted right":                     {`UPDATE run_totals SET ended = ended + 1`},
 	"the number of jobs of a tenant is counted right":                        {`UPDATE tenants SET jobs = jobs + 1`},
 	"the sign of a delay is set for every run that waits for a time to come": {`UPDATE runs SET not_before = updated_at + 1 WHERE status = 'queued'`},
 	"a step result names its event":                                          {`UPDATE runs SET steps = '[{"seq":99}]'`},

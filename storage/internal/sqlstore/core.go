@@ -77,6 +77,7 @@ type Tx struct {
 	touch   func() error
 	news    news
 	queued  map[jobs.TenantID]int
+	ended   map[jobs.ID]int
 	// onCommit is run after the commit, in order.
 	onCommit []func()
 }
@@ -171,7 +172,10 @@ func (c *Core) write(ctx context.Context, operation string, do func(*Tx) error) 
 		if err := do(t); err != nil {
 			return err
 		}
-		return t.flushQueued()
+		if err := t.flushQueued(); err != nil {
+			return err
+		}
+		return t.flushEnded()
 	})
 	if err != nil {
 		c.defs.clear() // a definition may have been read that was never committed

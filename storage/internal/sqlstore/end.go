@@ -2,6 +2,8 @@ package sqlstore
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/carillon-go/carillon/jobs"
@@ -22,10 +24,38 @@ const (
 
 func (t *Tx) insertEnded(r *runRow) error {
 	t.news.run(r.ID)
+	t.addEnded(r.JobID, 1)
 	_, err := t.exec(sqlInsertEnded, r.ID, r.Tenant, r.JobID, r.OwnerID, r.Revision, r.Status, r.Trigger, r.TriggeredBy, r.WorkerID, r.Fence,
 		r.Urgency, r.NotBefore, r.FireAt, r.Losses, r.Attempt, toInt(r.CancelRequested), r.Params, r.Steps, toInt(r.Warnings), r.Error, r.Seq,
 		r.CreatedAt, r.UpdatedAt, r.StartedAt, r.EndedAt)
 	return err
+}
+
+// addEnded notes that the number of ended runs of a job changes; the row is written once, at the end of the transaction.
+func (t *Tx) addEnded(job jobs.ID, n int) {
+	if t.ended == nil {
+		t.ended = map[jobs.ID]int{}
+	}
+	t.ended[job] += n
+}
+
+// sqlAddEnded: lookup by primary key.
+const sqlAddEnded = `
+	INSERT INTO run_totals (job_id, ended)
+	VALUES (?, ?)
+	ON CONFLICT (job_id) DO UPDATE SET ended = run_totals.ended + excluded.ended`
+
+// flushEnded writes the totals in the order of jobs, so that transactions which touch the same ones cannot wait for each other (R9).
+func (t *Tx) flushEnded() error {
+	for _, job := range slices.Sorted(maps.Keys(t.ended)) {
+		if t.ended[job] == 0 {
+			continue
+		}
+		if _, err := t.exec(sqlAddEnded, job, t.ended[job]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // end moves a run to its final state when its worker does not do so itself (that is Exchange): a cancel before the start, a

@@ -246,7 +246,7 @@ func (t *Tx) endHeld(now time.Time, o *outcome, row *runRow) error {
 // sqlRequeue: lookup by primary key. The run keeps its exclusive key: the job stays locked.
 const sqlRequeue = `
 	UPDATE runs
-	SET    status = 'queued', worker_id = NULL, steps = NULLIF(?, ''), warnings = ?, seq = ?, not_before = ?, delayed = ?, losses = ?, fence = ?,
+	SET    status = 'queued', worker_id = NULL, steps = ?, warnings = ?, seq = ?, not_before = ?, delayed = ?, losses = ?, fence = ?,
 	       updated_at = ?
 	WHERE  id = ? AND status = 'running'`
 
@@ -275,21 +275,18 @@ func (c *Core) giveBack(t *Tx, r jobs.ExchangeRequest, o *outcome, freed *[]jobs
 		return 1, c.end(t, &row, jobs.RunCanceled, steps, "canceled", seq+1, at)
 	}
 	notBefore := max(toMillis(o.Requeue.NotBefore), row.NotBefore)
-	if false {
-		return 1, t.requeue(&row, row.Steps, seq, notBefore, row.Fence, r.Now) // as they are: the next claim ends the run
-	}
-	text, err := storedSteps(steps)
-	if err != nil {
-		return 0, err
-	}
-	return 1, t.requeue(&row, text, seq, notBefore, row.Fence, r.Now)
+	// Steps that cannot be read are none from now on: the next claim ends the run.
+	return 1, t.requeue(&row, steps, seq, notBefore, row.Fence, r.Now)
 }
 
-// requeue puts a running run back. Steps are the text to store; fence is the new one: it grows with each claim, and with a take-over
-// already.
-func (t *Tx) requeue(row *runRow, steps string, seq, notBefore, fence int64, now time.Time) error {
+// requeue puts a running run back. Fence is the new one: it grows with each claim, and with a take-over already.
+func (t *Tx) requeue(row *runRow, steps []jobs.Step, seq, notBefore, fence int64, now time.Time) error {
+	text, err := storedSteps(steps)
+	if err != nil {
+		return err
+	}
 	ms := toMillis(now)
-	n, err := t.exec(sqlRequeue, steps, toInt(row.Warnings), seq, notBefore, toInt(notBefore > ms), row.Losses, fence, ms, row.ID)
+	n, err := t.exec(sqlRequeue, text, toInt(row.Warnings), seq, notBefore, toInt(notBefore > ms), row.Losses, fence, ms, row.ID)
 	if err != nil {
 		return err
 	}

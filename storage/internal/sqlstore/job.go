@@ -125,10 +125,21 @@ func jobArgs(j *jobs.Job, driverSet int64) []any {
 	}
 }
 
+// whole refuses a job that was read without its definition: writing it would make the loss final.
+func whole(j *jobs.Job) error {
+	if j.Broken == "" {
+		return nil
+	}
+	return jobs.Conflict("%s; the job can only be deleted or given a whole new definition", unreadableDefinition)
+}
+
 // InsertJob is jobs.JobStore.
 func (c *Core) InsertJob(ctx context.Context, now time.Time, j *jobs.Job) error {
 	definition, err := marshalDefinition(&j.Definition)
 	if err != nil {
+		return err
+	}
+	if err := whole(j); err != nil {
 		return err
 	}
 	drivers := driversOf(&j.Definition)
@@ -180,8 +191,8 @@ func (c *Core) SaveJob(ctx context.Context, now time.Time, j *jobs.Job, base int
 	if j.Revision != base && j.Revision != base+1 {
 		return fmt.Errorf("save job %s: revision %d does not follow %d", j.ID, j.Revision, base)
 	}
-	if j.Broken != "" {
-		return jobs.Conflict("%s; the job can only be deleted or given a whole new definition", unreadableDefinition)
+	if err := whole(j); err != nil {
+		return err
 	}
 	drivers := driversOf(&j.Definition)
 	return c.write(ctx, "save job", func(t *Tx) error {
@@ -275,6 +286,7 @@ var sqlDeleteJob = []string{
 	`DELETE FROM run_logs WHERE run_id IN (SELECT id FROM runs WHERE job_id = ? AND blocked = 0)`,
 	`DELETE FROM run_logs WHERE run_id IN (SELECT id FROM runs WHERE job_id = ? AND blocked = 1)`,
 	`DELETE FROM run_history WHERE job_id = ?`,
+	`DELETE FROM run_totals WHERE job_id = ?`,
 	`DELETE FROM runs WHERE job_id = ? AND blocked = 0`,
 	`DELETE FROM runs WHERE job_id = ? AND blocked = 1`,
 	`DELETE FROM fires WHERE job_id = ?`,

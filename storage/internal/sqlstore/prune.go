@@ -23,6 +23,12 @@ const (
 	sqlDeleteLogs = `
 	DELETE FROM run_logs
 	WHERE  run_id IN LIST(?)`
+	// sqlCountHistory: lookups by primary key.
+	sqlCountHistory = `
+	SELECT job_id, count(*) AS runs
+	FROM   run_history
+	WHERE  id IN LIST(?)
+	GROUP  BY job_id`
 	sqlDeleteHistory = `
 	DELETE FROM run_history
 	WHERE  id IN LIST(?)`
@@ -39,6 +45,16 @@ func (t *Tx) removeRuns(ids []jobs.RunID) (int, error) {
 	}
 	if _, err := t.exec(sqlDeleteLogs, names); err != nil {
 		return 0, err
+	}
+	var counts []struct {
+		JobID jobs.ID `db:"job_id"`
+		Runs  int     `db:"runs"`
+	}
+	if err := t.all(&counts, sqlCountHistory, names); err != nil {
+		return 0, err
+	}
+	for _, c := range counts {
+		t.addEnded(c.JobID, -c.Runs)
 	}
 	t.news.add(jobs.TopicRun)
 	for _, id := range ids {

@@ -76,10 +76,7 @@ func (c *Core) interrupt(t *Tx, row *runRow, now time.Time, worker jobs.WorkerID
 	case what.Requeue:
 		entry.Message = reason + "; the run goes on with another worker"
 		requeued = true
-		var text string
-		if text, err = storedSteps(what.Steps); err == nil {
-			err = t.requeue(row, text, seq, row.NotBefore, row.Fence+1, now)
-		}
+		err = t.requeue(row, what.Steps, seq, row.NotBefore, row.Fence+1, now)
 	default:
 		entry.Message, entry.Level = what.Error, jobs.LogError
 		err = c.end(t, row, jobs.RunError, what.Steps, what.Error, seq, now)

@@ -1,4 +1,4 @@
-package jobs
+package redact
 
 import "strings"
 
@@ -24,11 +24,11 @@ func redactURLs(s string) string {
 			}
 		}
 		from, to := urlPassword(s[at:wordEnd], lastAt-at)
-		if from == to || s[at+from:at+to] == Redacted {
+		if from == to || s[at+from:at+to] == Mark {
 			continue
 		}
 		out.WriteString(s[done : at+from])
-		out.WriteString(Redacted)
+		out.WriteString(Mark)
 		done = at + to
 		at = done
 	}

@@ -1,4 +1,4 @@
-package jobs
+package settings
 
 import (
 	"errors"
@@ -11,15 +11,36 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/santhosh-tekuri/jsonschema/v6/kind"
 
-	"github.com/carillon-go/carillon/jobs/internal/condition"
+	"github.com/carillon-go/carillon/jobs/internal/jsontext"
+	"github.com/carillon-go/carillon/jobs/internal/placeholder"
 )
 
 const (
-	// maxSettingsFaults bounds a report; the last line says how many more there are.
-	maxSettingsFaults = 100
+	// maxFaults bounds a report; the last line says how many more there are.
+	maxFaults = 100
 	// maxShownValue is how much of a bad value a message shows, in characters.
 	maxShownValue = 100
 )
+
+// Fault is one thing that is wrong with settings.
+type Fault struct{ Path, Message string }
+
+// one is a report of one fault.
+func one(path, format string, args ...any) []Fault {
+	return []Fault{{path, fmt.Sprintf(format, args...)}}
+}
+
+// joinFaults is a report in one text.
+func joinFaults(faults []Fault) string {
+	parts := make([]string, len(faults))
+	for i, f := range faults {
+		parts[i] = f.Message
+		if f.Path != "" {
+			parts[i] = fmt.Sprintf("%q %s", f.Path, f.Message)
+		}
+	}
+	return strings.Join(parts, "; ")
+}
 
 // validator is a compiled schema that speaks to people.
 type validator struct {
@@ -29,38 +50,35 @@ type validator struct {
 }
 
 // check reports all faults of an object, sorted, one for each reason. No message has a value at or below one of the secret paths.
-func (v validator) check(object map[string]any, secrets []string) error {
+func (v validator) check(object map[string]any, secrets []string) ([]Fault, error) {
 	err := v.schema.Validate(object)
 	if err == nil {
-		return nil
+		return nil, nil
 	}
 	var root *jsonschema.ValidationError
 	if !errors.As(err, &root) {
-		return fmt.Errorf("check settings: %w", err)
+		return nil, fmt.Errorf("check settings: %w", err)
 	}
 	r := faultReport{root: object, secrets: secrets, placeholders: v.placeholders}
 	r.add(root)
-	slices.SortFunc(r.fields, func(a, b FieldError) int {
+	slices.SortFunc(r.faults, func(a, b Fault) int {
 		if c := strings.Compare(a.Path, b.Path); c != 0 {
 			return c
 		}
 		return strings.Compare(a.Message, b.Message)
 	})
-	r.fields = slices.Compact(r.fields)
-	if len(r.fields) == 0 { // all faults can be undone by what placeholders become
-		return nil
+	r.faults = slices.Compact(r.faults)
+	if more := len(r.faults) - maxFaults; more > 0 {
+		r.faults = append(r.faults[:maxFaults], Fault{Message: fmt.Sprintf("and %d more faults", more)})
 	}
-	if more := len(r.fields) - maxSettingsFaults; more > 0 {
-		r.fields = append(r.fields[:maxSettingsFaults], FieldError{Message: fmt.Sprintf("and %d more faults", more)})
-	}
-	return &ValidationError{Fields: r.fields}
+	return r.faults, nil // none if all faults can be undone by what placeholders become
 }
 
 type faultReport struct {
 	root         map[string]any
 	secrets      []string
 	placeholders bool
-	fields       []FieldError
+	faults       []Fault
 }
 
 // add walks to the leaves of an error.
@@ -138,7 +156,7 @@ func leafOf(e *jsonschema.ValidationError) *jsonschema.ValidationError {
 }
 
 func (r *faultReport) note(path, message string) {
-	r.fields = append(r.fields, FieldError{Path: path, Message: message})
+	r.faults = append(r.faults, Fault{Path: path, Message: message})
 }
 
 func (r *faultReport) addLeaf(e *jsonschema.ValidationError) {
@@ -280,7 +298,7 @@ func typeNames(types []string) string {
 func oneOf(values []any) string {
 	words := make([]string, len(values))
 	for i, value := range values {
-		text, err := condition.AppendJSON(nil, value)
+		text, err := jsontext.Append(nil, value)
 		if err != nil { // a schema is JSON
 			text = []byte("?")
 		}
@@ -316,7 +334,7 @@ func number(r *big.Rat) string {
 func anyPlaceholder(value any) bool {
 	switch x := value.(type) {
 	case string:
-		return HasPlaceholder(x)
+		return placeholder.In(x)
 	case []any:
 		return slices.ContainsFunc(x, anyPlaceholder)
 	case map[string]any:

@@ -1,27 +1,28 @@
-package jobs
+package settings
 
 import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 
-	"github.com/carillon-go/carillon/jobs/internal/condition"
+	"github.com/carillon-go/carillon/jobs/internal/jsontext"
 )
 
 // Limits of settings, of params, and of schemas (reliability rules, section 13).
 const (
-	// MaxSettings is the largest JSON of the settings of a job, an action or an attachment with its secrets, in bytes.
-	MaxSettings = 256 << 10
-	// MaxSettingsDepth is the deepest nesting of objects and arrays; the settings themselves count as 1.
-	MaxSettingsDepth = 32
-	// MaxSettingsKeys bounds the members of all objects together.
-	MaxSettingsKeys = 10_000
+	// MaxBytes is the largest JSON of settings, secrets included.
+	MaxBytes = 256 << 10
+	// MaxDepth is the deepest nesting of objects and arrays; the settings themselves count as 1.
+	MaxDepth = 32
+	// MaxKeys bounds the members of all objects together.
+	MaxKeys = 10_000
 	// maxSchemaDepth: keywords double the depth of what they describe.
-	maxSchemaDepth = 2*MaxSettingsDepth + 8
+	maxSchemaDepth = 2*MaxDepth + 8
 	// maxNumber and maxExponent bound a number: the schema validator computes exactly, and 1e999999999 exactly fills the memory.
 	maxNumber   = 100
 	maxExponent = 400
@@ -33,16 +34,18 @@ type objectReader struct {
 	decoder *json.Decoder
 	depth   int
 	keys    int
-	faults  Faults
+	faults  []Fault
 }
 
-// readObject reads an object; nil, empty and white space are the empty one. Faults are a *ValidationError.
-func readObject(data []byte, size, depth int) (map[string]any, error) {
+// Read reads an object of at most size bytes; nil, empty and white space are the empty one.
+func Read(data []byte, size int) (map[string]any, []Fault) { return readObject(data, size, MaxDepth) }
+
+func readObject(data []byte, size, depth int) (map[string]any, []Fault) {
 	if len(data) > size {
-		return nil, Invalid("", "has %d bytes; at most %d", len(data), size)
+		return nil, one("", "has %d bytes; at most %d", len(data), size)
 	}
 	if !utf8.Valid(data) {
-		return nil, Invalid("", "is not valid UTF-8")
+		return nil, one("", "is not valid UTF-8")
 	}
 	if len(bytes.TrimSpace(data)) == 0 {
 		return map[string]any{}, nil
@@ -52,29 +55,38 @@ func readObject(data []byte, size, depth int) (map[string]any, error) {
 	value, err := r.value("", 0)
 	if err == nil {
 		if _, err = r.decoder.Token(); err == nil {
-			return nil, Invalid("", "has more after its end")
+			return nil, one("", "has more after its end")
 		}
 	}
 	if !errors.Is(err, io.EOF) {
 		return nil, r.refusal(err)
 	}
-	if err := r.faults.Err(); err != nil {
-		return nil, err
+	if len(r.faults) > 0 {
+		return nil, r.faults
 	}
 	object, ok := value.(map[string]any)
 	if !ok {
-		return nil, Invalid("", "must be an object")
+		return nil, one("", "must be an object")
 	}
 	return object, nil
 }
 
+// limitError says which bound ended the reading.
+type limitError string
+
+func (e limitError) Error() string { return string(e) }
+
+func limit(format string, n int) error { return limitError(fmt.Sprintf(format, n)) }
+
 // refusal keeps the text of the decoder out of the message: it quotes what it read.
-func (r *objectReader) refusal(err error) error {
-	if invalid := (*ValidationError)(nil); errors.As(err, &invalid) {
-		return err
+func (r *objectReader) refusal(err error) []Fault {
+	if over := limitError(""); errors.As(err, &over) {
+		return []Fault{{"", string(over)}}
 	}
-	return Invalid("", "is not valid JSON near byte %d", r.decoder.InputOffset())
+	return one("", "is not valid JSON near byte %d", r.decoder.InputOffset())
 }
+
+func (r *objectReader) note(path, message string) { r.faults = append(r.faults, Fault{path, message}) }
 
 // token reads on inside a value, where the end of the input is no end.
 func (r *objectReader) token() (json.Token, error) {
@@ -93,15 +105,15 @@ func (r *objectReader) value(path string, depth int) (any, error) {
 	switch x := token.(type) {
 	case string:
 		if strings.ContainsRune(x, 0) {
-			r.faults.Add(path, "has a NUL character")
+			r.note(path, "has a NUL character")
 		}
 	case json.Number:
 		if !boundedNumber(string(x)) {
-			r.faults.Add(path, "is a number with too many digits")
+			r.note(path, "is a number with too many digits")
 		}
 	case json.Delim:
 		if depth >= r.depth {
-			return nil, Invalid("", "is nested deeper than %d", r.depth)
+			return nil, limit("is nested deeper than %d", r.depth)
 		}
 		if x == '{' {
 			return r.object(path, depth+1)
@@ -135,15 +147,15 @@ func (r *objectReader) object(path string, depth int) (any, error) {
 		if !ok {
 			return nil, errors.New("a name is missing")
 		}
-		if r.keys++; r.keys > MaxSettingsKeys {
-			return nil, Invalid("", "has more than %d names", MaxSettingsKeys)
+		if r.keys++; r.keys > MaxKeys {
+			return nil, limit("has more than %d names", MaxKeys)
 		}
 		at := memberPath(path, name)
 		if strings.ContainsRune(name, 0) {
-			r.faults.Add(path, "has a name with a NUL character")
+			r.note(path, "has a name with a NUL character")
 		}
 		if _, twice := members[name]; twice {
-			r.faults.Add(at, "is there twice")
+			r.note(at, "is there twice")
 		}
 		if members[name], err = r.value(at, depth); err != nil {
 			return nil, err
@@ -172,29 +184,11 @@ func memberPath(path, name string) string {
 	if utf8.RuneCountInString(name) > longest {
 		name = string([]rune(name)[:longest]) + "…"
 	}
-	return JoinPath(path, name)
+	return jsontext.JoinPath(path, name)
 }
 
-// writeJSON is the one form of settings that we store: names sorted, digits of numbers kept.
-func writeJSON(value any) (json.RawMessage, error) { return condition.AppendJSON(nil, value) }
-
-// MergePatch applies a partial write of data (contract 1.9): members of the patch replace those of old, null removes one, and what
-// the patch leaves out stays. Only the first level is merged. Old and patch are objects, nil is the empty one; the result has
-// its names sorted.
-func MergePatch(old, patch json.RawMessage) (json.RawMessage, error) {
-	before, err := readObject(old, MaxSettings, MaxSettingsDepth)
-	if err != nil {
-		return nil, err
-	}
-	changes, err := readObject(patch, MaxSettings, MaxSettingsDepth)
-	if err != nil {
-		return nil, err
-	}
-	patchObject(before, changes)
-	return writeJSON(before)
-}
-
-func patchObject(object, changes map[string]any) {
+// Patch applies a partial write (contract 1.9): members of changes replace those of object, null removes one.
+func Patch(object, changes map[string]any) {
 	for name, value := range changes {
 		if value == nil {
 			delete(object, name)

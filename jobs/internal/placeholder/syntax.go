@@ -1,20 +1,14 @@
-package jobs
+package placeholder
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
-	"strconv"
 	"strings"
 	"time"
-
-	"github.com/carillon-go/carillon/jobs/internal/condition"
 )
 
-// placeholder is one piece of a string: literal text, and what follows it.
-type placeholder struct {
+// piece is one part of a string: literal text, and what follows it.
+type piece struct {
 	before  string // literal text
 	escaped bool   // $${ follows
 	path    string // of the ${path} that follows
@@ -23,10 +17,10 @@ type placeholder struct {
 	last    bool   // nothing follows
 }
 
-// eachPlaceholder visits the pieces of s until the end or the first fault.
-func eachPlaceholder(s string, visit func(placeholder)) error {
+// eachPiece visits the pieces of s until the end or the first fault.
+func eachPiece(s string, visit func(piece)) error {
 	for {
-		p, err := cutPlaceholder(s)
+		p, err := cutPiece(s)
 		if err != nil {
 			return err
 		}
@@ -38,17 +32,17 @@ func eachPlaceholder(s string, visit func(placeholder)) error {
 	}
 }
 
-// cutPlaceholder reads the literal text and the placeholder, or the escape, at the head of s.
-func cutPlaceholder(s string) (placeholder, error) {
+// cutPiece reads the literal text and the placeholder, or the escape, at the head of s.
+func cutPiece(s string) (piece, error) {
 	i := strings.Index(s, "${")
 	if i < 0 {
-		return placeholder{before: s, last: true}, nil
+		return piece{before: s, last: true}, nil
 	}
 	rest := s[i+2:]
 	if i > 0 && s[i-1] == '$' {
-		return placeholder{before: s[:i-1], escaped: true, rest: rest}, nil
+		return piece{before: s[:i-1], escaped: true, rest: rest}, nil
 	}
-	p := placeholder{before: s[:i]}
+	p := piece{before: s[:i]}
 	if strings.HasPrefix(rest, "date(") {
 		format, after, ok := strings.Cut(strings.TrimPrefix(rest, "date('"), "')}")
 		if !ok || !strings.HasPrefix(rest, "date('") {
@@ -115,64 +109,4 @@ func appendDate(out []byte, format string, at time.Time) []byte {
 		out = append(out, literal...)
 	}
 	return out
-}
-
-// stringWalk copies a JSON-like value and puts every string through text. The path is a function because only a fault
-// needs it.
-type stringWalk struct {
-	text   func(path func() string, s string) string
-	faults Faults
-	noted  int
-}
-
-func (w *stringWalk) note(path func() string, err error) {
-	if err == nil || w.noted == maxPlaceholderFaults {
-		return
-	}
-	w.noted++
-	where := ""
-	if path != nil {
-		where = path()
-	}
-	w.faults.Add(where, "%s", err)
-}
-
-func (w *stringWalk) value(path func() string, v any) any {
-	below := func(name string) func() string {
-		return func() string {
-			if path == nil {
-				return name
-			}
-			return JoinPath(path(), name)
-		}
-	}
-	switch x := v.(type) {
-	case string:
-		return w.text(path, x)
-	case []any:
-		out := make([]any, len(x))
-		for i, item := range x {
-			out[i] = w.value(below("["+strconv.Itoa(i)+"]"), item)
-		}
-		return out
-	case map[string]any:
-		out := make(map[string]any, len(x))
-		for _, name := range slices.Sorted(maps.Keys(x)) {
-			out[name] = w.value(below(name), x[name])
-		}
-		return out
-	case json.RawMessage:
-		decoded, err := jsonLike(x)
-		if err != nil {
-			w.note(path, err)
-			return v
-		}
-		return w.value(path, decoded)
-	case nil, bool, json.Number:
-		return v
-	}
-	if _, err := condition.AppendJSON(nil, v); err != nil {
-		w.note(path, err)
-	}
-	return v
 }

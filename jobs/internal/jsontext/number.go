@@ -1,4 +1,4 @@
-package condition
+package jsontext
 
 import (
 	"cmp"
@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// maxExponent bounds the exponents that are compared: sums of them stay far inside an int64. A larger one is no number here.
-const maxExponent = 1_000_000_000_000
+// MaxExponent bounds the exponents that are compared: sums of them stay far inside an int64. A larger one is no number here.
+const MaxExponent = 1_000_000_000_000
 
 // decimal is an exact number: sign × 0.digits × 10^point. digits has no zero at either end; zero has none at all.
 // Numbers are compared digit by digit and never expanded, so 1e999999999 costs no more than 1.
@@ -77,9 +77,9 @@ func integerOf(v any) (int64, bool) {
 	return 0, false
 }
 
-// compareNumbers compares by value: 1, 1.0 and 10e-1 are equal, and integers beyond 2^53 keep every digit.
+// CompareNumbers compares by value: 1, 1.0 and 10e-1 are equal, and integers beyond 2^53 keep every digit.
 // It reports false if one of them is not a number.
-func compareNumbers(a, b any) (int, bool) {
+func CompareNumbers(a, b any) (int, bool) {
 	if i, ok := integerOf(a); ok {
 		if j, ok := integerOf(b); ok {
 			return cmp.Compare(i, j), true
@@ -120,6 +120,12 @@ func (d decimal) sign() int {
 	return 1
 }
 
+// IsNumber reports whether s is a number of JSON whose exponent is within MaxExponent.
+func IsNumber(s string) bool {
+	_, ok := parseDecimal(s)
+	return ok
+}
+
 // parseDecimal reads the JSON grammar of numbers.
 func parseDecimal(s string) (decimal, bool) {
 	var d decimal
@@ -139,7 +145,7 @@ func parseDecimal(s string) (decimal, bool) {
 	d.point = int64(len(whole))
 	if exponent != "" {
 		e, err := strconv.ParseInt(exponent, 10, 64)
-		if err != nil || e > maxExponent || e < -maxExponent {
+		if err != nil || e > MaxExponent || e < -MaxExponent {
 			return d, false
 		}
 		d.point += e
