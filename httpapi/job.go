@@ -29,6 +29,8 @@ type jobItem struct {
 	LastRun      *lastRunView `json:"lastRun"`
 	CreatedAt    stamp        `json:"createdAt"`
 	UpdatedAt    stamp        `json:"updatedAt"`
+	// Broken says why the stored definition cannot be read; such a job can only be removed.
+	Broken text `json:"broken,omitempty"`
 }
 
 type lastRunView struct {
@@ -69,7 +71,7 @@ func (a *API) newJobItem(j *jobs.Job) jobItem {
 		Description: text(j.Description), OwnerID: string(j.OwnerID), Interval: text(j.Schedule.Interval),
 		IntervalType: text(j.Schedule.IntervalType), Timezone: text(j.Schedule.Timezone), Enabled: j.Enabled,
 		StartOn: stamp(j.Schedule.StartOn), EndOn: stamp(j.Schedule.EndOn), NextRunAt: stamp(j.NextRunAt),
-		LockedAt: stamp(j.LockedAt), CreatedAt: stamp(j.CreatedAt), UpdatedAt: stamp(j.UpdatedAt),
+		LockedAt: stamp(j.LockedAt), CreatedAt: stamp(j.CreatedAt), UpdatedAt: stamp(j.UpdatedAt), Broken: text(j.Broken),
 	}
 	if l := j.LastRun; l != nil {
 		success := l.Status == jobs.RunSuccess || l.Status == jobs.RunWarning

@@ -85,14 +85,55 @@ func (c *Client) insert(ctx context.Context, at time.Time, j *Job, slug string) 
 		return c.service.store.InsertJob(ctx, at, j)
 	}
 	base := slugBase(j.Name)
-	for n := 1; ; n++ {
-		j.Slug = NumberedSlug(base, n)
+	j.Slug = base
+	for {
 		err := c.service.store.InsertJob(ctx, at, j)
 		var conflict *ConflictError
-		if !errors.As(err, &conflict) || conflict.Data["slug"] == nil || n == MaxJobsPerTenant {
+		if !errors.As(err, &conflict) || conflict.Data["slug"] == nil {
 			return err
 		}
+		n, err := c.freeNumber(ctx, base)
+		if err != nil {
+			return err
+		}
+		j.Slug = NumberedSlug(base, n)
 	}
+}
+
+// freeNumber finds a number from 2 on with which a slug is free: doubling until one is, and then between the last two, so that the
+// thousandth job of a name costs twenty looks. Without gaps it is the first free one.
+func (c *Client) freeNumber(ctx context.Context, base string) (int, error) {
+	taken := func(n int) (bool, error) {
+		_, err := c.service.store.Job(ctx, c.principal.Tenant, JobRef{Slug: NumberedSlug(base, n)})
+		if errors.Is(err, ErrNotFound) {
+			return false, nil
+		}
+		return err == nil, err
+	}
+	low, high := 1, 2
+	for {
+		is, err := taken(high)
+		if err != nil {
+			return 0, err
+		}
+		if !is {
+			break
+		}
+		low, high = high, 2*high
+	}
+	for low+1 < high {
+		middle := (low + high) / 2
+		is, err := taken(middle)
+		if err != nil {
+			return 0, err
+		}
+		if is {
+			low = middle
+		} else {
+			high = middle
+		}
+	}
+	return high, nil
 }
 
 // slugBase is the slug of a name; a name without letters and digits that a slug can hold is called "job".
@@ -164,6 +205,9 @@ func (c *Client) change(ctx context.Context, ref JobRef, expect Precondition, f 
 		j, err := c.permitted(ctx, ref, PermissionEdit)
 		if err != nil {
 			return nil, err
+		}
+		if j.Broken != "" {
+			return nil, Conflict("the stored definition cannot be read, so that the job can only be removed: %s", j.Broken)
 		}
 		base := j.Revision
 		before, err := fingerprint(j)
