@@ -33,8 +33,8 @@ func (p Policy) judgePort(port uint16) error {
 	return nil
 }
 
-// CheckURL checks rule R55 on a URL as a user wrote it: http or https, a host, no user info, a port that any policy
-// allows. It says nothing about addresses: use Policy.CheckURL or Client.CheckURL where the policy is known. The error is a
+// CheckURL checks rule R55 on a URL as a user wrote it: http or https, a host, no user info, a path without . and .., a port that any
+// policy allows. It says nothing about addresses: use Policy.CheckURL or Client.CheckURL where the policy is known. The error is a
 // *RefusedError and does not repeat the URL, which may hold a password.
 func CheckURL(raw string) (*url.URL, error) {
 	u, port, err := parseURL(raw)
@@ -90,6 +90,10 @@ func parseURL(raw string) (*url.URL, uint16, error) {
 	}
 	if u.Opaque != "" || u.Host == "" {
 		return refuse("the URL has no host")
+	}
+	if slices.ContainsFunc(strings.Split(u.Path, "/"), func(segment string) bool { return segment == "." || segment == ".." }) {
+		// Whoever may set a value that is put into a path must not reach another path with it.
+		return refuse("the path of the URL must not have . or .. between slashes")
 	}
 	host := u.Hostname()
 	if strings.Contains(host, "%") {
