@@ -240,6 +240,7 @@ func stepsOf(r *jobs.Run) string {
 
 func (w *world) equal(what string, got, want any) {
 	w.Helper()
+	synctest.Wait() // what the engine has done by now is done, and seen by the race detector as such
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		w.Errorf("%s:\n got %v\nwant %v", what, got, want)
 	}

@@ -27,6 +27,10 @@ func ProductStatements() map[string]Statement {
 	count, page, _ := runQueries(jobs.RunQuery{Tenant: "t", JobID: "j", Limit: 30})
 	add("history_of_job", page)
 	add("history_of_job_count", count)
+	failed := false
+	count, page, _ = runQueries(jobs.RunQuery{Tenant: "t", JobID: "j", Success: &failed, Limit: 30})
+	add("history_of_job_failed", page)
+	add("history_of_job_failed_count", count)
 	_, page, _ = runQueries(jobs.RunQuery{Tenant: "t", Limit: 30})
 	add("history_of_tenant", page)
 	_, page = fireQueries(jobs.FireQuery{Tenant: "t", JobID: "j", Limit: 30})

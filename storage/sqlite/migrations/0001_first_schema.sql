@@ -154,7 +154,8 @@ CREATE TABLE run_history (
 	ended_at         INTEGER NOT NULL CHECK (ended_at <> 0),
 	CHECK (started_at <> 0 OR status = 'canceled')
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX run_history_created ON run_history (job_id, created_at DESC, id);
+-- With status and warnings, so that a filtered page of a long history reads the rows that it shows and no others.
+CREATE INDEX run_history_created ON run_history (job_id, created_at DESC, id, status, warnings);
 CREATE INDEX run_history_ended ON run_history (job_id, ended_at, id);
 CREATE INDEX run_history_tenant ON run_history (tenant, created_at DESC, id);
 CREATE UNIQUE INDEX run_history_fire ON run_history (job_id, fire_at) WHERE fire_at IS NOT NULL;
