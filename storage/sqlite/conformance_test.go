@@ -33,6 +33,12 @@ func (r reopenable) Reopen(t testing.TB) jobs.Store {
 	return reopenable{openAt(t, r.path), r.path}
 }
 
+// Beside is storagetest.Companion.
+func (r reopenable) Beside(t testing.TB) jobs.Store {
+	t.Helper()
+	return reopenable{openAt(t, r.path), r.path}
+}
+
 // openStore opens a store in a folder of the test. It does without syncs of the disk, which the tests do not need.
 func openStore(t testing.TB) *sqlite.Store {
 	t.Helper()

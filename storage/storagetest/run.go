@@ -89,8 +89,8 @@ func Run(t *testing.T, open func(t testing.TB) jobs.Store) {
 }
 
 func runSizes(t *testing.T, open func(t testing.TB) jobs.Store) {
-	if testing.Short() {
-		t.Skip("rules at the limits of a tenant store more than ten thousand rows")
+	if testing.Short() || raceDetector {
+		t.Skip("rules at the limits of a tenant store more than ten thousand rows: run them without -short and -race")
 	}
 	for _, r := range sizeRules() {
 		t.Run(r.sentence, func(t *testing.T) {

@@ -40,6 +40,6 @@ func (s *onFile) Beside(t testing.TB) jobs.Store {
 
 func openEmpty(t testing.TB) jobs.Store { return open(t, filepath.Join(t.TempDir(), "jobs.db")) }
 
-func TestRun(t *testing.T) { storagetest.Run(t, openEmpty) }
+// The kit itself is run where a store is: storage/sqlite has TestConformance.
 
 func BenchmarkStore(b *testing.B) { storagetest.Bench(b, openEmpty) }
