@@ -207,7 +207,7 @@ func (c *Client) change(ctx context.Context, ref JobRef, expect Precondition, f 
 			return nil, err
 		}
 		if j.Broken != "" {
-			return nil, Conflict("the stored definition cannot be read, so that the job can only be removed: %s", j.Broken)
+			return nil, Conflict("%s; the job can only be removed", j.Broken)
 		}
 		base := j.Revision
 		before, err := fingerprint(j)

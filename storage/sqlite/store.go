@@ -96,7 +96,7 @@ func open(ctx context.Context, path string, o Options) (*Store, error) {
 	hub := sqlstore.NewHub(db.writer.watch)
 	db.writer.changed = hub.WakeAll
 	go db.writer.loop()
-	return &Store{core: sqlstore.New(db, o.Logger, hub, o.ReadConns), path: abs, db: db, workers: newWorkerLocks(abs, o.Logger)}, nil
+	return &Store{core: sqlstore.New(db, hub, o.ReadConns), path: abs, db: db, workers: newWorkerLocks(abs, o.Logger)}, nil
 }
 
 // prepareFile checks the folder and makes an empty file that nobody else may read. A file that exists is not opened: closing it

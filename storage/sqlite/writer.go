@@ -284,7 +284,7 @@ func (w *writer) prepare(query string) (*sqlx.Stmt, error) {
 		return stmt, nil
 	}
 	// The connection lives as long as the statement, and the goroutine that owns both is never cancelled.
-	stmt, err := w.conn.PreparexContext(context.WithoutCancel(context.TODO()), spelling.Replace(query))
+	stmt, err := w.conn.PreparexContext(context.Background(), spelling.Replace(query))
 	if err != nil {
 		return nil, err
 	}

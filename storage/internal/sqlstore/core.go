@@ -11,7 +11,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -45,7 +44,6 @@ type Database interface {
 // Core implements jobs.Store on a Database, except for Close.
 type Core struct {
 	db   Database
-	log  *slog.Logger
 	defs *definitions
 	hub  *Hub
 	// limited is set when a claim left a due run because of a limit: the next end is news for all workers.
@@ -64,9 +62,9 @@ type Core struct {
 }
 
 // New makes the core of a store on which up to readers reads go on at once; the pool of db has one connection more.
-func New(db Database, log *slog.Logger, hub *Hub, readers int) *Core {
+func New(db Database, hub *Hub, readers int) *Core {
 	return &Core{
-		db: db, log: log, defs: newDefinitions(4096), hub: hub, readers: make(chan struct{}, readers), reads: map[string]*sqlx.Stmt{},
+		db: db, defs: newDefinitions(4096), hub: hub, readers: make(chan struct{}, readers), reads: map[string]*sqlx.Stmt{},
 	}
 }
 

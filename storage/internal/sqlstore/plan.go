@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"log/slog"
 	"time"
 
 	"github.com/carillon-go/carillon/jobs"
@@ -56,9 +55,6 @@ func (c *Core) Plan(ctx context.Context, now time.Time, limit int) (jobs.PlanRes
 		result.Next = fromMillis(next)
 		return err
 	})
-	for id, reason := range result.Disabled {
-		c.log.Error("job disabled: it cannot be planned", slog.String("job_id", string(id)), slog.String("err", reason))
-	}
 	return result, err
 }
 
