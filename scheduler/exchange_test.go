@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/carillon-go/carillon/jobs"
@@ -84,6 +85,7 @@ func TestScheduler_numbersOfExchanges(t *testing.T) {
 		e := w.engine(f, scheduler.Options{})
 		defer e.stop()
 		time.Sleep(59 * time.Second)
+		synctest.Wait()
 		w.equal("numbers", beats, []int64{1, 2, 2, 2, 3, 4, 5})
 		w.equal("questions", f.count("HeldRuns"), 3)
 	})
