@@ -132,8 +132,11 @@ func TestServiceOptions_MinInterval(t *testing.T) {
 		spec jobs.ScheduleSpec
 		ok   bool
 	}{
-		{jobs.Every("59 seconds"), false}, {jobs.Every("60 seconds"), true}, {jobs.Cron("* * * * *", ""), true},
-		{jobs.ScheduleSpec{StartOn: soon}, true}, {jobs.ScheduleSpec{}, true},
+		{jobs.Every("59 seconds"), false},
+		{jobs.Every("60 seconds"), true},
+		{jobs.Cron("* * * * *", ""), true},
+		{jobs.ScheduleSpec{StartOn: soon}, true},
+		{jobs.ScheduleSpec{}, true},
 	} {
 		err := c.CheckJob(t.Context(), jobs.JobSpec{Type: "count", Name: "x", Data: []byte(`{"warehouse":"a"}`), Schedule: s.spec})
 		if s.ok && err != nil || !s.ok && paths(t, err) != "interval" {

@@ -72,8 +72,11 @@ func TestClient_Limits(t *testing.T) {
 			{super, jobs.LimitsPatch{TenantConcurrency: value(7)}, func() { want.TenantConcurrency = 7 }},
 			{manager, jobs.LimitsPatch{ClusterConcurrency: value(70)}, func() { want.ClusterConcurrency = 70 }},
 			{manager, jobs.LimitsPatch{HeartbeatSeconds: value(30)}, func() { want.Heartbeat = 30 * time.Second }},
-			{manager, jobs.LimitsPatch{HeartbeatSeconds: value(40), TimeoutSeconds: value(80)},
-				func() { want.Heartbeat, want.Timeout = 40*time.Second, 80*time.Second }},
+			{
+				manager,
+				jobs.LimitsPatch{HeartbeatSeconds: value(40), TimeoutSeconds: value(80)},
+				func() { want.Heartbeat, want.Timeout = 40*time.Second, 80*time.Second },
+			},
 			{manager, jobs.LimitsPatch{}, func() {}},
 		} {
 			got, err := step.c.SetLimits(t.Context(), step.patch)

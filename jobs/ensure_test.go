@@ -48,19 +48,23 @@ func TestClient_Ensure_three_ways(t *testing.T) {
 		first, byCode, byOperator string
 	}{
 		"name": {
-			func(s *jobs.JobSpec) { s.Name = "Code" }, jobs.JobPatch{Name: jobs.Value("Operator")},
+			func(s *jobs.JobSpec) { s.Name = "Code" },
+			jobs.JobPatch{Name: jobs.Value("Operator")},
 			func(j *jobs.Job) string { return j.Name }, "Nightly", "Code", "Operator",
 		},
 		"description": {
-			func(s *jobs.JobSpec) { s.Description = "" }, jobs.JobPatch{Description: jobs.Value("Operator")},
+			func(s *jobs.JobSpec) { s.Description = "" },
+			jobs.JobPatch{Description: jobs.Value("Operator")},
 			func(j *jobs.Job) string { return j.Description }, "Counts", "", "Operator",
 		},
 		"schedule": {
-			func(s *jobs.JobSpec) { s.Schedule = jobs.ScheduleSpec{} }, jobs.JobPatch{Interval: jobs.Value("5 hours")},
+			func(s *jobs.JobSpec) { s.Schedule = jobs.ScheduleSpec{} },
+			jobs.JobPatch{Interval: jobs.Value("5 hours")},
 			func(j *jobs.Job) string { return j.Schedule.Interval }, "1 hour", "", "5 hours",
 		},
 		"policies": {
-			func(s *jobs.JobSpec) { p := policies(1); s.Policies = &p }, jobs.JobPatch{Policies: jobs.Value(policies(2))},
+			func(s *jobs.JobSpec) { p := policies(1); s.Policies = &p },
+			jobs.JobPatch{Policies: jobs.Value(policies(2))},
 			func(j *jobs.Job) string { return strings.Repeat("i", j.Policies.KeepRuns) }, "", "i", "ii",
 		},
 		"data": {

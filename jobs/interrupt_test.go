@@ -77,20 +77,41 @@ func TestInterrupt(t *testing.T) {
 		steps   []step
 		seq     int64
 	}{
-		{"a repeatable step is put back as interrupted", jobs.StepStarted, 1, again, true,
-			[]step{{jobs.StepSuccess, 2}, {jobs.StepInterrupted, 6}, {jobs.StepPending, 0}}, 6},
-		{"one that was not started stays pending", jobs.StepPending, 1, fail, true,
-			[]step{{jobs.StepSuccess, 2}, {jobs.StepPending, 0}, {jobs.StepPending, 0}}, 6},
-		{"one that was interrupted before keeps its event", jobs.StepInterrupted, 2, again, true,
-			[]step{{jobs.StepSuccess, 2}, {jobs.StepInterrupted, 3}, {jobs.StepPending, 0}}, 6},
-		{"a step that may not be repeated ends the run, later ones are skipped", jobs.StepStarted, 1, fail, false,
-			[]step{{jobs.StepSuccess, 2}, {jobs.StepError, 6}, {jobs.StepSkipped, 7}}, 7},
-		{"the second loss still puts it back", jobs.StepStarted, jobs.MaxLosses - 1, again, true,
-			[]step{{jobs.StepSuccess, 2}, {jobs.StepInterrupted, 6}, {jobs.StepPending, 0}}, 6},
-		{"the third loss ends it, repeatable or not", jobs.StepStarted, jobs.MaxLosses, again, false,
-			[]step{{jobs.StepSuccess, 2}, {jobs.StepError, 6}, {jobs.StepSkipped, 7}}, 7},
-		{"also if the step had not begun: a poisonous run does not kill workers for ever", jobs.StepPending, jobs.MaxLosses, again, false,
-			[]step{{jobs.StepSuccess, 2}, {jobs.StepError, 6}, {jobs.StepSkipped, 7}}, 7},
+		{
+			"a repeatable step is put back as interrupted", jobs.StepStarted, 1, again, true,
+			[]step{{jobs.StepSuccess, 2}, {jobs.StepInterrupted, 6}, {jobs.StepPending, 0}},
+			6,
+		},
+		{
+			"one that was not started stays pending", jobs.StepPending, 1, fail, true,
+			[]step{{jobs.StepSuccess, 2}, {jobs.StepPending, 0}, {jobs.StepPending, 0}},
+			6,
+		},
+		{
+			"one that was interrupted before keeps its event", jobs.StepInterrupted, 2, again, true,
+			[]step{{jobs.StepSuccess, 2}, {jobs.StepInterrupted, 3}, {jobs.StepPending, 0}},
+			6,
+		},
+		{
+			"a step that may not be repeated ends the run, later ones are skipped", jobs.StepStarted, 1, fail, false,
+			[]step{{jobs.StepSuccess, 2}, {jobs.StepError, 6}, {jobs.StepSkipped, 7}},
+			7,
+		},
+		{
+			"the second loss still puts it back", jobs.StepStarted, jobs.MaxLosses - 1, again, true,
+			[]step{{jobs.StepSuccess, 2}, {jobs.StepInterrupted, 6}, {jobs.StepPending, 0}},
+			6,
+		},
+		{
+			"the third loss ends it, repeatable or not", jobs.StepStarted, jobs.MaxLosses, again, false,
+			[]step{{jobs.StepSuccess, 2}, {jobs.StepError, 6}, {jobs.StepSkipped, 7}},
+			7,
+		},
+		{
+			"also if the step had not begun: a poisonous run does not kill workers for ever", jobs.StepPending, jobs.MaxLosses, again, false,
+			[]step{{jobs.StepSuccess, 2}, {jobs.StepError, 6}, {jobs.StepSkipped, 7}},
+			7,
+		},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

@@ -57,24 +57,42 @@ func TestPrincipal_LevelOn(t *testing.T) {
 		{"the owner's name in another tenant has nothing", kim, jobs.Job{Tenant: "initech", OwnerID: "kim"}, jobs.LevelNone},
 		{"a superuser has everything in the tenant", with(func(p *jobs.Principal) { p.Superuser = true }), mine, jobs.LevelFull},
 		{"and nothing in another", with(func(p *jobs.Principal) { p.Superuser = true }), jobs.Job{Tenant: "initech"}, jobs.LevelNone},
-		{"a team's job gives the level of the role", with(func(p *jobs.Principal) { p.Teams = team(jobs.RoleDesigner) }),
-			jobs.Job{Tenant: "globex", OwnerID: "team:stock"}, jobs.LevelRun},
-		{"a role in another team gives nothing", with(func(p *jobs.Principal) { p.Teams = team(jobs.RoleAdmin) }),
-			jobs.Job{Tenant: "globex", OwnerID: "team:sales"}, jobs.LevelNone},
-		{"a team's bare name is no membership", with(func(p *jobs.Principal) { p.Teams = team(jobs.RoleAdmin) }),
-			jobs.Job{Tenant: "globex", OwnerID: "stock"}, jobs.LevelNone},
+		{
+			"a team's job gives the level of the role", with(func(p *jobs.Principal) { p.Teams = team(jobs.RoleDesigner) }),
+			jobs.Job{Tenant: "globex", OwnerID: "team:stock"},
+			jobs.LevelRun,
+		},
+		{
+			"a role in another team gives nothing", with(func(p *jobs.Principal) { p.Teams = team(jobs.RoleAdmin) }),
+			jobs.Job{Tenant: "globex", OwnerID: "team:sales"},
+			jobs.LevelNone,
+		},
+		{
+			"a team's bare name is no membership", with(func(p *jobs.Principal) { p.Teams = team(jobs.RoleAdmin) }),
+			jobs.Job{Tenant: "globex", OwnerID: "stock"},
+			jobs.LevelNone,
+		},
 		{"a share with the user", kim, jobs.Job{Tenant: "globex", OwnerID: "mara", Shares: share("kim", jobs.LevelShare)}, jobs.LevelShare},
-		{"a share with a team gives every member its level, whatever the role", with(func(p *jobs.Principal) { p.Teams = team(jobs.RoleMember) }),
-			jobs.Job{Tenant: "globex", OwnerID: "mara", Shares: share("team:stock", jobs.LevelEdit)}, jobs.LevelEdit},
+		{
+			"a share with a team gives every member its level, whatever the role", with(func(p *jobs.Principal) { p.Teams = team(jobs.RoleMember) }),
+			jobs.Job{Tenant: "globex", OwnerID: "mara", Shares: share("team:stock", jobs.LevelEdit)},
+			jobs.LevelEdit,
+		},
 		{"a share with others gives nothing", kim, jobs.Job{Tenant: "globex", OwnerID: "mara", Shares: share("max", jobs.LevelFull)}, jobs.LevelNone},
 		{"of several sources the highest counts", with(func(p *jobs.Principal) { p.Teams = team(jobs.RoleDataWizard) }), jobs.Job{
 			Tenant: "globex", OwnerID: "team:stock", Shares: append(share("kim", jobs.LevelRun), share("team:stock", jobs.LevelRead)...),
 		}, jobs.LevelEdit},
 		{"a draft is its maker's", kim, jobs.Job{Tenant: "globex", OwnerID: "kim", EditingID: "x"}, jobs.LevelFull},
-		{"and nobody else's, shares or not", kim,
-			jobs.Job{Tenant: "globex", OwnerID: "mara", EditingID: "x", Shares: share("kim", jobs.LevelFull)}, jobs.LevelNone},
-		{"a draft is not its team's", with(func(p *jobs.Principal) { p.Teams = team(jobs.RoleAdmin) }),
-			jobs.Job{Tenant: "globex", OwnerID: "team:stock", EditingID: "x"}, jobs.LevelNone},
+		{
+			"and nobody else's, shares or not", kim,
+			jobs.Job{Tenant: "globex", OwnerID: "mara", EditingID: "x", Shares: share("kim", jobs.LevelFull)},
+			jobs.LevelNone,
+		},
+		{
+			"a draft is not its team's", with(func(p *jobs.Principal) { p.Teams = team(jobs.RoleAdmin) }),
+			jobs.Job{Tenant: "globex", OwnerID: "team:stock", EditingID: "x"},
+			jobs.LevelNone,
+		},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

@@ -150,17 +150,25 @@ func TestDecideFires(t *testing.T) {
 	}{
 		{"a fire in time becomes a run", nil, at(1), "ran+schedule"},
 		{"within the grace it runs late, and those after it are skipped", nil, at(2), "ran+schedule skipped"},
-		{"later than the grace the newest is caught up and the others are covered", nil, at(5),
-			"ran+catchup coalesced coalesced coalesced skipped"},
-		{"misfire skip starts nothing for the missed ones", func(d *jobs.DueJob) { d.Policies.Misfire = jobs.MisfireSkip }, at(5),
-			"missed missed missed missed ran+schedule"},
-		{"misfire all starts one for each, which wait for each other", func(d *jobs.DueJob) { d.Policies.Misfire = jobs.MisfireAll }, at(4),
-			"ran+catchup ran+catchup+blocked ran+catchup+blocked skipped"},
+		{
+			"later than the grace the newest is caught up and the others are covered", nil, at(5),
+			"ran+catchup coalesced coalesced coalesced skipped",
+		},
+		{
+			"misfire skip starts nothing for the missed ones", func(d *jobs.DueJob) { d.Policies.Misfire = jobs.MisfireSkip }, at(5),
+			"missed missed missed missed ran+schedule",
+		},
+		{
+			"misfire all starts one for each, which wait for each other", func(d *jobs.DueJob) { d.Policies.Misfire = jobs.MisfireAll }, at(4),
+			"ran+catchup ran+catchup+blocked ran+catchup+blocked skipped",
+		},
 		{"misfire all keeps its runs when overlap queue would let the newest win", func(d *jobs.DueJob) {
 			d.Policies.Misfire, d.Policies.Overlap = jobs.MisfireAll, jobs.OverlapQueue
 		}, at(4), "ran+catchup ran+catchup+blocked ran+catchup+blocked ran+schedule+blocked"},
-		{"older than the window is never caught up", func(d *jobs.DueJob) { d.Policies.MisfireWindow = 90 * time.Second }, at(5),
-			"ran+catchup missed missed missed skipped"},
+		{
+			"older than the window is never caught up", func(d *jobs.DueJob) { d.Policies.MisfireWindow = 90 * time.Second }, at(5),
+			"ran+catchup missed missed missed skipped",
+		},
 		{"after the end of the schedule nothing is caught up", func(d *jobs.DueJob) { d.Schedule.EndOn = at(3) }, at(9), "missed missed missed"},
 		{"a live run drops the fire", func(d *jobs.DueJob) { d.Live = []jobs.LiveRun{{ID: "a", Status: jobs.RunRunning}} }, at(1), "skipped by a"},
 		{"overlap queue lets it wait", func(d *jobs.DueJob) {

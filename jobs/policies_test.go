@@ -33,8 +33,11 @@ func TestPolicies_Validate(t *testing.T) {
 		"keep days":      {"keepDays", func(p *jobs.Policies, n int) { p.KeepDays = n }, []int{0, 1}, []int{-1}},
 		"keep runs":      {"keepRuns", func(p *jobs.Policies, n int) { p.KeepRuns = n }, []int{0, 1}, []int{-1}},
 		"max concurrent": {"maxConcurrent", func(p *jobs.Policies, n int) { p.Overlap, p.MaxConcurrent = jobs.OverlapAllow, n }, []int{1, 10_000}, []int{0, -1, 10_001}},
-		"concurrent without allow": {"maxConcurrent", func(p *jobs.Policies, n int) { p.Overlap, p.MaxConcurrent = jobs.OverlapQueue, n },
-			[]int{1}, []int{0, 2}},
+		"concurrent without allow": {
+			"maxConcurrent", func(p *jobs.Policies, n int) { p.Overlap, p.MaxConcurrent = jobs.OverlapQueue, n },
+			[]int{1},
+			[]int{0, 2},
+		},
 		"part of a second": {"jitterSeconds", func(p *jobs.Policies, n int) { p.Jitter = time.Duration(n) * time.Millisecond }, []int{2000}, []int{1, 1500}},
 		"driver step":      {"driver.maxRetries", func(p *jobs.Policies, n int) { p.Driver.MaxRetries = n }, []int{0, 10}, []int{-1, 11}},
 	}

@@ -38,8 +38,10 @@ func (s Schedule) MarshalJSON() ([]byte, error) {
 		}
 		return text(t.UTC().Format(schedTimeLayout))
 	}
-	out := schedJSON{text(s.Interval), text(string(s.IntervalType)), text(s.Timezone),
-		moment("startOn", s.StartOn), moment("endOn", s.EndOn), moment("anchor", s.Anchor)}
+	out := schedJSON{
+		text(s.Interval), text(string(s.IntervalType)), text(s.Timezone),
+		moment("startOn", s.StartOn), moment("endOn", s.EndOn), moment("anchor", s.Anchor),
+	}
 	if err := faults.Err(); err != nil {
 		return nil, err
 	}

@@ -27,8 +27,10 @@ func TestSchedule_LatestAndCountAgreeWithNext(t *testing.T) {
 			if round%2 == 0 {
 				s.Anchor = time.Date(2011, 12, 1, 3, 0, 0, 5e6, time.UTC)
 			}
-			center := []time.Time{time.Date(2011, 12, 30, 10, 0, 0, 0, time.UTC), time.Date(2024, 3, 31, 1, 0, 0, 0, time.UTC),
-				time.Date(2024, 11, 3, 6, 0, 0, 0, time.UTC)}[random.IntN(3)]
+			center := []time.Time{
+				time.Date(2011, 12, 30, 10, 0, 0, 0, time.UTC), time.Date(2024, 3, 31, 1, 0, 0, 0, time.UTC),
+				time.Date(2024, 11, 3, 6, 0, 0, 0, time.UTC),
+			}[random.IntN(3)]
 			span := []time.Duration{time.Minute, 26 * time.Hour, 40 * 24 * time.Hour, 3 * 365 * 24 * time.Hour}[random.IntN(4)]
 			after := center.Add(-time.Duration(random.Int64N(int64(span)))).Truncate([]time.Duration{time.Nanosecond, time.Minute}[random.IntN(2)])
 			notAfter := after.Add(time.Duration(random.Int64N(int64(2 * span))))

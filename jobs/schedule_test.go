@@ -97,18 +97,47 @@ func TestSchedule_FireTimes(t *testing.T) {
 
 func TestSchedule_Validate(t *testing.T) {
 	for _, tt := range []struct{ schedule, fields string }{
-		{"61 * * * *", "interval"}, {"* * * *", "interval"}, {"0 0 0 * * *", "interval"}, {"5-1 * * * *", "interval"},
-		{"0 0 * * FRI-MON", "interval"}, {"1,,2 * * * *", "interval"}, {"@midnight", "interval"}, {"0 hours", "interval"}, {"0 0 30 2 *", "interval"},
-		{"tomorrow", "interval"}, {"2026-13-01", "interval"}, {"1 fortnight", "interval"}, {"2200-01-01", "interval"}, {"1969-12-31T23:59", "interval"},
-		{"1 hour|cron", "interval"}, {"@daily|simple", "interval"}, {"@daily|once", "interval"}, {"2026-01-01|cron", "interval"},
-		{"|cron", "interval"}, {"  |simple", "interval"}, {"|once", "startOn"},
-		{"@daily|weekly", "intervalType"}, {"|Cron", "intervalType"},
-		{"@daily||Local", "timezone"}, {"||Mars/Olympus", "timezone"}, {"61 * * * *|| x ", "timezone interval"},
-		{"@daily|||2026-01-02|2026-01-01", "startOn"}, {"|||2026-01-02|2026-01-01", "startOn"},
-		{"@daily|||1969-12-31", "startOn"}, {"@daily|||2100-01-01", "startOn"}, {"@daily||||1960-01-01", "endOn"},
+		{"61 * * * *", "interval"},
+		{"* * * *", "interval"},
+		{"0 0 0 * * *", "interval"},
+		{"5-1 * * * *", "interval"},
+		{"0 0 * * FRI-MON", "interval"},
+		{"1,,2 * * * *", "interval"},
+		{"@midnight", "interval"},
+		{"0 hours", "interval"},
+		{"0 0 30 2 *", "interval"},
+		{"tomorrow", "interval"},
+		{"2026-13-01", "interval"},
+		{"1 fortnight", "interval"},
+		{"2200-01-01", "interval"},
+		{"1969-12-31T23:59", "interval"},
+		{"1 hour|cron", "interval"},
+		{"@daily|simple", "interval"},
+		{"@daily|once", "interval"},
+		{"2026-01-01|cron", "interval"},
+		{"|cron", "interval"},
+		{"  |simple", "interval"},
+		{"|once", "startOn"},
+		{"@daily|weekly", "intervalType"},
+		{"|Cron", "intervalType"},
+		{"@daily||Local", "timezone"},
+		{"||Mars/Olympus", "timezone"},
+		{"61 * * * *|| x ", "timezone interval"},
+		{"@daily|||2026-01-02|2026-01-01", "startOn"},
+		{"|||2026-01-02|2026-01-01", "startOn"},
+		{"@daily|||1969-12-31", "startOn"},
+		{"@daily|||2100-01-01", "startOn"},
+		{"@daily||||1960-01-01", "endOn"},
 
-		{"@daily", ""}, {" 0 5 * * * |cron|Europe/Berlin|2026-01-01|2026-01-01", ""}, {"1 hour|simple", ""}, {"|once||2026-01-01", ""},
-		{"", ""}, {"||Europe/Berlin", ""}, {"@daily||||9999-12-31", ""}, {"|||2026-01-01", ""}, {"0 0 29 2 *", ""},
+		{"@daily", ""},
+		{" 0 5 * * * |cron|Europe/Berlin|2026-01-01|2026-01-01", ""},
+		{"1 hour|simple", ""},
+		{"|once||2026-01-01", ""},
+		{"", ""},
+		{"||Europe/Berlin", ""},
+		{"@daily||||9999-12-31", ""},
+		{"|||2026-01-01", ""},
+		{"0 0 29 2 *", ""},
 	} {
 		s := schedOf(t, strings.Replace(tt.schedule, "| x ", "|", 1))
 		if strings.Contains(tt.schedule, "| x ") {
@@ -148,8 +177,10 @@ func TestSchedule_Normalize(t *testing.T) {
 	}
 	start := time.Date(2026, 3, 1, 12, 0, 0, 123_456_789, berlin)
 	got, err := jobs.Schedule{Interval: "  00 5 * * MON ", Timezone: " Europe/Berlin ", StartOn: start, Anchor: start.Add(time.Hour), Offset: 7}.Normalize()
-	want := jobs.Schedule{Interval: "00 5 * * MON", IntervalType: jobs.IntervalCron, Timezone: "Europe/Berlin",
-		StartOn: time.Date(2026, 3, 1, 11, 0, 0, 123e6, time.UTC), Anchor: time.Date(2026, 3, 1, 12, 0, 0, 123e6, time.UTC), Offset: 7}
+	want := jobs.Schedule{
+		Interval: "00 5 * * MON", IntervalType: jobs.IntervalCron, Timezone: "Europe/Berlin",
+		StartOn: time.Date(2026, 3, 1, 11, 0, 0, 123e6, time.UTC), Anchor: time.Date(2026, 3, 1, 12, 0, 0, 123e6, time.UTC), Offset: 7,
+	}
 	if err != nil || got != want {
 		t.Errorf("Normalize = %+v, %v; want %+v", got, err, want)
 	}
@@ -176,7 +207,8 @@ func TestSchedule_JSON(t *testing.T) {
 		`{"interval":null,"intervalType":null,"timezone":null,"startOn":null,"endOn":null}`:                                                                    {},
 		`{"interval":"30 5 * * 1-5","intervalType":"cron","timezone":"Europe/Berlin","startOn":"2026-03-01T23:00:00.000Z","endOn":"2026-12-31T22:59:59.999Z"}`: full,
 		`{"interval":"1 hour","intervalType":null,"timezone":null,"startOn":null,"endOn":null,"anchor":"2026-03-30T00:00:00.000Z"}`: {
-			Interval: "1 hour", Anchor: schedTime(t, "2026-03-30")},
+			Interval: "1 hour", Anchor: schedTime(t, "2026-03-30"),
+		},
 	} {
 		got, err := json.Marshal(s)
 		if err != nil || string(got) != want {

@@ -43,8 +43,12 @@ func TestNumberedSlug(t *testing.T) {
 		n    int
 		want string
 	}{
-		{"stock", 1, "stock"}, {"stock", 2, "stock-2"}, {"stock", 3, "stock-3"},
-		{long, 1, long}, {long, 2, strings.Repeat("a", 97) + "-2"}, {long, 10, strings.Repeat("a", 97) + "-10"},
+		{"stock", 1, "stock"},
+		{"stock", 2, "stock-2"},
+		{"stock", 3, "stock-3"},
+		{long, 1, long},
+		{long, 2, strings.Repeat("a", 97) + "-2"},
+		{long, 10, strings.Repeat("a", 97) + "-10"},
 		{strings.Repeat("a", 98), 2, strings.Repeat("a", 98) + "-2"},
 	}
 	for _, test := range tests {

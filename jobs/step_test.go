@@ -41,7 +41,8 @@ func TestEffectKey(t *testing.T) {
 func TestNewSteps(t *testing.T) {
 	t.Parallel()
 	d := &jobs.Definition{Type: "count", Idempotent: true, Actions: []jobs.Action{
-		{ID: "a", Type: "tell", Name: "First"}, {ID: "b", Type: "tell", Name: "Off", Disabled: true},
+		{ID: "a", Type: "tell", Name: "First"},
+		{ID: "b", Type: "tell", Name: "Off", Disabled: true},
 		{ID: "c", Type: "call", Name: "Last", Idempotent: true},
 	}}
 	want := []jobs.Step{

@@ -50,8 +50,9 @@ func named(name string) func(*jobs.Job)          { return func(j *jobs.Job) { j.
 func of(t jobs.TenantID) func(*jobs.Job)         { return func(j *jobs.Job) { j.Tenant = t } }
 func ownedBy(p jobs.PrincipalID) func(*jobs.Job) { return func(j *jobs.Job) { j.OwnerID = p } }
 func overlap(o jobs.Overlap) func(*jobs.Job)     { return func(j *jobs.Job) { j.Policies.Overlap = o } }
-func priority(n int) func(*jobs.Job)             { return func(j *jobs.Job) { j.Policies.Priority = n } }
-func typed(driver string) func(*jobs.Job)        { return func(j *jobs.Job) { j.Type = driver } }
+
+func priority(n int) func(*jobs.Job)      { return func(j *jobs.Job) { j.Policies.Priority = n } }
+func typed(driver string) func(*jobs.Job) { return func(j *jobs.Job) { j.Type = driver } }
 func draftOf(original *jobs.Job) func(*jobs.Job) {
 	return func(j *jobs.Job) { j.Slug, j.EditingID, j.Enabled = "", original.ID, false }
 }

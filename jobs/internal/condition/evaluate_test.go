@@ -17,7 +17,7 @@ type unknown struct{}
 
 func (v tree) Lookup(path string) (any, bool, bool) {
 	value, found := v[path]
-	if value == (any)(unknown{}) {
+	if value == any(unknown{}) {
 		return nil, false, false
 	}
 	return value, found, true

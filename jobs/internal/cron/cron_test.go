@@ -255,9 +255,11 @@ func TestLoadZone(t *testing.T) {
 			t.Errorf("LoadZone(%q) = %v", name, err)
 		}
 	}
-	for _, name := range []string{"Local", "local", "utc", "europe/berlin", "Europe/berlin", "Berlin", "Factory", "posixrules", "posix/Europe/Berlin",
+	for _, name := range []string{
+		"Local", "local", "utc", "europe/berlin", "Europe/berlin", "Berlin", "Factory", "posixrules", "posix/Europe/Berlin",
 		"right/Europe/Berlin", "../Europe/Berlin", "Europe/../Europe/Berlin", "/etc/localtime", "Europe/Berlin\x00", " Europe/Berlin",
-		"Europe\\Berlin", "Europe/", "Europe", "+01:00", "Mars/Olympus", strings.Repeat("A", 5000)} {
+		"Europe\\Berlin", "Europe/", "Europe", "+01:00", "Mars/Olympus", strings.Repeat("A", 5000),
+	} {
 		if _, err := cron.LoadZone(name); err == nil || !strings.Contains(err.Error(), "is not an IANA time zone") {
 			t.Errorf("LoadZone(%q) = %v, want an error", name, err)
 		} else if len(err.Error()) > 400 {

@@ -23,8 +23,10 @@ func TestParseEvery(t *testing.T) {
 			t.Errorf("ParseEvery(%q) = %v, %v; want %v", text, got, err, want)
 		}
 	}
-	for _, text := range []string{"", "hour", "1", "1hour", "0 hours", "10001 hours", "-1 hours", "+1 hours", "1.5 hours", "1 hourss",
-		"1 fortnight", "1 h", "1 year", "1 hour 2", "１ hour", "1 wee\u212a", "1\u00a0hour", "18446744073709551617 hours", "0000000001 hour"} {
+	for _, text := range []string{
+		"", "hour", "1", "1hour", "0 hours", "10001 hours", "-1 hours", "+1 hours", "1.5 hours", "1 hourss",
+		"1 fortnight", "1 h", "1 year", "1 hour 2", "１ hour", "1 wee\u212a", "1\u00a0hour", "18446744073709551617 hours", "0000000001 hour",
+	} {
 		if got, err := cron.ParseEvery(text); err == nil {
 			t.Errorf("ParseEvery(%q) = %v, want an error", text, got)
 		}
@@ -80,8 +82,10 @@ func plainFirst(wall time.Time, loc *time.Location) time.Time {
 func TestEvery_AgainstCounting(t *testing.T) {
 	random := rand.New(rand.NewPCG(7, 7))
 	units := []cron.Unit{cron.Second, cron.Minute, cron.Hour, cron.Day, cron.Day, cron.Week, cron.Month, cron.Month}
-	for _, name := range []string{"UTC", "Europe/Berlin", "America/New_York", "Pacific/Apia", "Pacific/Kwajalein", "Australia/Lord_Howe", "America/Sao_Paulo",
-		"Africa/Casablanca", "Asia/Kathmandu"} {
+	for _, name := range []string{
+		"UTC", "Europe/Berlin", "America/New_York", "Pacific/Apia", "Pacific/Kwajalein", "Australia/Lord_Howe", "America/Sao_Paulo",
+		"Africa/Casablanca", "Asia/Kathmandu",
+	} {
 		z := mustZone(t, name)
 		for range 30 {
 			e := cron.Every{N: 1 + random.IntN(3), Unit: units[random.IntN(len(units))]}

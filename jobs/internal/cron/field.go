@@ -67,8 +67,10 @@ var specs = [5]spec{
 	{name: "minute", max: 59},
 	{name: "hour", max: 23},
 	{name: "day", min: 1, max: 31},
-	{name: "month", min: 1, max: 12, names: []string{"january", "february", "march", "april", "may", "june", "july",
-		"august", "september", "october", "november", "december"}},
+	{name: "month", min: 1, max: 12, names: []string{
+		"january", "february", "march", "april", "may", "june", "july",
+		"august", "september", "october", "november", "december",
+	}},
 	{name: "weekday", max: 7, names: []string{"sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"}},
 }
 

@@ -25,9 +25,14 @@ func TestCompareNumbers(t *testing.T) {
 		want int
 		ok   bool
 	}{
-		{1, json.Number("1.0"), 0, true}, {json.Number("10e-1"), 1.0, 0, true}, {uint64(1 << 63), int64(-1), 1, true},
-		{json.Number("9007199254740993"), json.Number("9007199254740992"), 1, true}, {json.Number("-1e999999999"), 0, -1, true},
-		{"1", 1, 0, false}, {1, nil, 0, false}, {json.Number("x"), 1, 0, false},
+		{1, json.Number("1.0"), 0, true},
+		{json.Number("10e-1"), 1.0, 0, true},
+		{uint64(1 << 63), int64(-1), 1, true},
+		{json.Number("9007199254740993"), json.Number("9007199254740992"), 1, true},
+		{json.Number("-1e999999999"), 0, -1, true},
+		{"1", 1, 0, false},
+		{1, nil, 0, false},
+		{json.Number("x"), 1, 0, false},
 	} {
 		got, ok := jsontext.CompareNumbers(tc.a, tc.b)
 		if got != tc.want || ok != tc.ok {
