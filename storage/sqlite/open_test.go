@@ -167,7 +167,11 @@ func TestStore_failed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer db.Close()
+	defer func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
 	_, notADB := db.Exec("CREATE TABLE x (y)")
 	s := openStore(t)
 	if got := s.Translate(notADB); !errors.Is(got, jobs.ErrUnavailable) {
