@@ -170,18 +170,36 @@ func historyPages(ctx context.Context, s jobs.Store) error {
 	}
 	h.turn(ctx, s, t0, 0, outcomes...)
 	givenRuns(ctx, s, j, t0, 5)
-	for _, sort := range [][]jobs.SortKey{nil, {{Field: "createdAt"}}, {{Field: "status", Descending: true}}, {{Field: "success"}}} {
-		whole := runIDs(ctx, s, jobs.RunQuery{Sort: sort})
+	yes, no := true, false
+	queries := []jobs.RunQuery{
+		{},
+		{Sort: []jobs.SortKey{{Field: "createdAt"}}},
+		{Sort: []jobs.SortKey{{Field: "status", Descending: true}}},
+		{Sort: []jobs.SortKey{{Field: "success"}}},
+		{JobID: j.ID},
+		{JobID: j.ID, Success: &yes},
+		{JobID: j.ID, Warnings: &no},
+		{JobID: j.ID, Warnings: &no, Sort: []jobs.SortKey{{Field: "createdAt", Descending: true}}},
+		{JobID: j.ID, Statuses: []jobs.RunStatus{jobs.RunSuccess, jobs.RunQueued}, Sort: []jobs.SortKey{{Field: "createdAt"}}},
+	}
+	for i, q := range queries {
+		want := 11
+		if q.Success != nil {
+			want = 6
+		}
+		q.Tenant = tenant
+		whole := runIDs(ctx, s, q)
 		var parts []jobs.RunID
-		for start := 0; start < 12; start += 4 {
-			page := must(s.Runs(ctx, jobs.RunQuery{Tenant: tenant, Sort: sort, Start: start, Limit: 4}))
+		q.Limit = 4
+		for ; q.Start < 12; q.Start += 4 {
+			page := must(s.Runs(ctx, q))
 			parts = append(parts, pageIDs(page.Items)...)
-			if err := same("Total", page.Total, 11); err != nil {
-				return err
+			if err := same("Total", page.Total, want); err != nil {
+				return fmt.Errorf("query %d: %w", i, err)
 			}
 		}
-		if err := errors.Join(same("the pages together", parts, whole), same("number of runs", len(whole), 11)); err != nil {
-			return err
+		if err := errors.Join(same("the pages together", parts, whole), same("number of runs", len(whole), want)); err != nil {
+			return fmt.Errorf("query %d: %w", i, err)
 		}
 	}
 	return nil
