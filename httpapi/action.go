@@ -7,6 +7,15 @@ import (
 	"github.com/carillon-go/carillon/jobs"
 )
 
+var actionRoutes = []route{
+	{method: "GET", path: "/jobs/:id/actions", group: groupRead, handle: (*API).listActions},
+	{method: "POST", path: "/jobs/:id/actions", group: groupEdit, handle: (*API).addAction},
+	{method: "GET", path: "/jobs/:id/actions/:jobActionId", group: groupRead, handle: (*API).getAction},
+	{method: "PUT", path: "/jobs/:id/actions/:jobActionId", group: groupEdit, handle: (*API).updateAction},
+	{method: "DELETE", path: "/jobs/:id/actions/:jobActionId", group: groupEdit, handle: (*API).deleteAction},
+	{method: "POST", path: "/jobs/:id/actions/:jobActionId/_preview", group: groupRun, handle: (*API).previewAction},
+}
+
 // actionView is an action (contract 6.1).
 type actionView struct {
 	Links         links           `json:"_links"`

@@ -7,6 +7,15 @@ import (
 	"github.com/carillon-go/carillon/jobs"
 )
 
+var driverRoutes = []route{
+	{method: "GET", path: "/job-drivers", group: groupIdentity, handle: listDrivers(jobs.DriverJob)},
+	{method: "GET", path: "/job-drivers/:driverId", group: groupIdentity, handle: getDriver(jobs.DriverJob)},
+	{method: "GET", path: "/job-action-drivers", group: groupIdentity, handle: listDrivers(jobs.DriverAction)},
+	{method: "GET", path: "/job-action-drivers/:driverId", group: groupIdentity, handle: getDriver(jobs.DriverAction)},
+	{method: "GET", path: "/job-attachment-drivers", group: groupIdentity, handle: listDrivers(jobs.DriverAttachment)},
+	{method: "GET", path: "/job-attachment-drivers/:driverId", group: groupIdentity, handle: getDriver(jobs.DriverAttachment)},
+}
+
 // driverItem is a driver without its schemas, as lists and jobs show it (contract 13.1).
 type driverItem struct {
 	Links       links             `json:"_links"`

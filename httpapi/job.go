@@ -9,6 +9,16 @@ import (
 	"github.com/carillon-go/carillon/jobs"
 )
 
+var jobRoutes = []route{
+	{method: "GET", path: "/jobs", group: groupIdentity, handle: (*API).listJobs},
+	{method: "POST", path: "/jobs", group: groupCreate, handle: (*API).createJob},
+	{method: "GET", path: "/jobs/:id", group: groupRead, handle: (*API).getJob},
+	{method: "POST", path: "/jobs/:id", group: groupRun, handle: (*API).runJob},
+	{method: "PUT", path: "/jobs/:id", group: groupEdit, handle: (*API).updateJob},
+	{method: "DELETE", path: "/jobs/:id", group: groupFull, handle: (*API).deleteJob},
+	{method: "GET", path: "/jobs-list", group: groupIdentity, handle: (*API).flatJobs},
+}
+
 // jobItem is a job as lists show it (contract 2.1, fields marked L).
 type jobItem struct {
 	Links        links        `json:"_links"`

@@ -38,54 +38,10 @@ type route struct {
 	accounts bool
 }
 
-var routes = []route{
-	{"GET", "/jobs", groupIdentity, (*API).listJobs, false},
-	{"POST", "/jobs", groupCreate, (*API).createJob, false},
-	{"GET", "/jobs/:id", groupRead, (*API).getJob, false},
-	{"POST", "/jobs/:id", groupRun, (*API).runJob, false},
-	{"PUT", "/jobs/:id", groupEdit, (*API).updateJob, false},
-	{"DELETE", "/jobs/:id", groupFull, (*API).deleteJob, false},
-	{"GET", "/jobs-list", groupIdentity, (*API).flatJobs, false},
-
-	{"GET", "/jobs/:id/actions", groupRead, (*API).listActions, false},
-	{"POST", "/jobs/:id/actions", groupEdit, (*API).addAction, false},
-	{"GET", "/jobs/:id/actions/:jobActionId", groupRead, (*API).getAction, false},
-	{"PUT", "/jobs/:id/actions/:jobActionId", groupEdit, (*API).updateAction, false},
-	{"DELETE", "/jobs/:id/actions/:jobActionId", groupEdit, (*API).deleteAction, false},
-	{"POST", "/jobs/:id/actions/:jobActionId/_preview", groupRun, (*API).previewAction, false},
-
-	{"GET", "/jobs/:id/history", groupRead, (*API).listRuns, false},
-	{"DELETE", "/jobs/:id/history", groupEdit, (*API).deleteRuns, false},
-	{"GET", "/jobs/:id/history/:historyId", groupRead, (*API).getRun, false},
-	{"DELETE", "/jobs/:id/history/:historyId", groupEdit, (*API).deleteRun, false},
-	{"POST", "/jobs/:id/history/:historyId/_cancel", groupRun, (*API).cancelRun, false},
-	{"GET", "/jobs/:id/history/:historyId/progress", groupRead, (*API).runProgress, false},
-	{"GET", "/jobs/:id/history/:historyId/logs", groupRead, (*API).listLogs, false},
-
-	{"GET", "/jobs/:id/fires", groupRead, (*API).listFires, false},
-	{"GET", "/job-fire-times", groupIdentity, (*API).fireTimes, false},
-
-	{"GET", "/job-workers", groupSuper, (*API).listWorkers, false},
-	{"GET", "/job-workers/:workerId", groupSuper, (*API).getWorker, false},
-	{"PUT", "/job-workers/:workerId", groupCluster, (*API).updateWorker, false},
-	{"DELETE", "/job-workers/:workerId", groupCluster, (*API).deleteWorker, false},
-	{"GET", "/job-limits", groupSuper, (*API).getLimits, false},
-	{"PUT", "/job-limits", groupSuper, (*API).updateLimits, false},
-
-	{"GET", "/job-drivers", groupIdentity, listDrivers(jobs.DriverJob), false},
-	{"GET", "/job-drivers/:driverId", groupIdentity, getDriver(jobs.DriverJob), false},
-	{"GET", "/job-action-drivers", groupIdentity, listDrivers(jobs.DriverAction), false},
-	{"GET", "/job-action-drivers/:driverId", groupIdentity, getDriver(jobs.DriverAction), false},
-	{"GET", "/job-attachment-drivers", groupIdentity, listDrivers(jobs.DriverAttachment), false},
-	{"GET", "/job-attachment-drivers/:driverId", groupIdentity, getDriver(jobs.DriverAttachment), false},
-
-	{"POST", "/login/:domain", groupOpen, (*API).login, true},
-	{"POST", "/logout", groupIdentity, (*API).logout, true},
-	{"GET", "/session", groupIdentity, (*API).session, false},
-	{"GET", "/tokens", groupIdentity, (*API).listTokens, true},
-	{"POST", "/tokens", groupIdentity, (*API).createToken, true},
-	{"DELETE", "/tokens/:tokenId", groupIdentity, (*API).deleteToken, true},
-}
+// routes is the table. Each resource has its part beside its handlers.
+var routes = slices.Concat(
+	jobRoutes, actionRoutes, runRoutes, scheduleRoutes, workerRoutes, driverRoutes, sessionRoutes, tokenRoutes,
+)
 
 // newRouter registers the table. A conflict of two routes panics here, at the first start of any test.
 func (a *API) newRouter() *httprouter.Router {

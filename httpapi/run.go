@@ -13,6 +13,16 @@ import (
 	"github.com/carillon-go/carillon/jobs"
 )
 
+var runRoutes = []route{
+	{method: "GET", path: "/jobs/:id/history", group: groupRead, handle: (*API).listRuns},
+	{method: "DELETE", path: "/jobs/:id/history", group: groupEdit, handle: (*API).deleteRuns},
+	{method: "GET", path: "/jobs/:id/history/:historyId", group: groupRead, handle: (*API).getRun},
+	{method: "DELETE", path: "/jobs/:id/history/:historyId", group: groupEdit, handle: (*API).deleteRun},
+	{method: "POST", path: "/jobs/:id/history/:historyId/_cancel", group: groupRun, handle: (*API).cancelRun},
+	{method: "GET", path: "/jobs/:id/history/:historyId/progress", group: groupRead, handle: (*API).runProgress},
+	{method: "GET", path: "/jobs/:id/history/:historyId/logs", group: groupRead, handle: (*API).listLogs},
+}
+
 // runView is a run: the history record of contract 9.1.
 type runView struct {
 	Links       links          `json:"_links"`

@@ -6,6 +6,11 @@ import (
 	"github.com/carillon-go/carillon/jobs"
 )
 
+var scheduleRoutes = []route{
+	{method: "GET", path: "/jobs/:id/fires", group: groupRead, handle: (*API).listFires},
+	{method: "GET", path: "/job-fire-times", group: groupIdentity, handle: (*API).fireTimes},
+}
+
 // fireTimes serves GET /job-fire-times (contract 11.1).
 func (a *API) fireTimes(w http.ResponseWriter, r *request) error {
 	q, err := newQuery(r.Request)

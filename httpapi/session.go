@@ -8,6 +8,12 @@ import (
 	"github.com/carillon-go/carillon/jobs"
 )
 
+var sessionRoutes = []route{
+	{method: "POST", path: "/login/:domain", group: groupOpen, handle: (*API).login, accounts: true},
+	{method: "POST", path: "/logout", group: groupIdentity, handle: (*API).logout, accounts: true},
+	{method: "GET", path: "/session", group: groupIdentity, handle: (*API).session},
+}
+
 // loginDomain is the domain of the built-in users in the path of a log-in (contract 15).
 const loginDomain = "local"
 

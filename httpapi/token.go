@@ -11,6 +11,12 @@ import (
 	"github.com/carillon-go/carillon/jobs"
 )
 
+var tokenRoutes = []route{
+	{method: "GET", path: "/tokens", group: groupIdentity, handle: (*API).listTokens, accounts: true},
+	{method: "POST", path: "/tokens", group: groupIdentity, handle: (*API).createToken, accounts: true},
+	{method: "DELETE", path: "/tokens/:tokenId", group: groupIdentity, handle: (*API).deleteToken, accounts: true},
+}
+
 // tokenSortFields are the fields by which tokens can be sorted.
 var tokenSortFields = []string{"name", "readOnly", "createdAt", "expiresAt", "lastUsedAt"}
 

@@ -8,6 +8,15 @@ import (
 	"github.com/carillon-go/carillon/jobs"
 )
 
+var workerRoutes = []route{
+	{method: "GET", path: "/job-workers", group: groupSuper, handle: (*API).listWorkers},
+	{method: "GET", path: "/job-workers/:workerId", group: groupSuper, handle: (*API).getWorker},
+	{method: "PUT", path: "/job-workers/:workerId", group: groupCluster, handle: (*API).updateWorker},
+	{method: "DELETE", path: "/job-workers/:workerId", group: groupCluster, handle: (*API).deleteWorker},
+	{method: "GET", path: "/job-limits", group: groupSuper, handle: (*API).getLimits},
+	{method: "PUT", path: "/job-limits", group: groupSuper, handle: (*API).updateLimits},
+}
+
 // workerView is a worker (contract 12.2).
 type workerView struct {
 	Links       links             `json:"_links"`
