@@ -61,6 +61,17 @@ type errorFields struct {
 type errorDetail struct {
 	Key     string `json:"key"`
 	Message string `json:"message"`
+	// Start and End are the wrong part of a text (contract 20.6), in characters.
+	Start *int `json:"start,omitempty"`
+	End   *int `json:"end,omitempty"`
+}
+
+func newErrorDetail(f jobs.FieldError) errorDetail {
+	d := errorDetail{Key: f.Path, Message: f.Message}
+	if f.End > 0 {
+		d.Start, d.End = &f.Start, &f.End
+	}
+	return d
 }
 
 // problem is the one place where an error becomes a status and a body. Text of an unknown error is for the log alone.
@@ -131,7 +142,7 @@ func (b *errorBody) fields(source string, fields []jobs.FieldError) {
 	b.Validation = &errorFields{Source: source}
 	for _, f := range fields {
 		b.Validation.Keys = append(b.Validation.Keys, f.Path)
-		b.Details = append(b.Details, errorDetail{Key: f.Path, Message: f.Message})
+		b.Details = append(b.Details, newErrorDetail(f))
 	}
 	if cut {
 		b.Details = append(b.Details, errorDetail{Message: more.Message})

@@ -26,16 +26,40 @@ func (a *API) fireTimes(w http.ResponseWriter, r *request) error {
 		Count: q.integer("count", 10, 1, 1000),
 		From:  q.moment("from", timezone),
 	}
+	detail := q.boolean("detail")
 	q.finishUnknown()
-	times, err := r.client.FireTimes(r.Context(), query)
+	found, err := r.client.FireTimesDetail(r.Context(), query)
 	if err := badInput("query", mergeFaults(&q.faults, err)); err != nil {
 		return err
 	}
-	list := make([]stamp, len(times))
-	for i, t := range times {
-		list[i] = stamp(t)
+	answer := fireTimesView{FireTimes: make([]stamp, len(found.Times))}
+	for i, t := range found.Times {
+		answer.FireTimes[i] = stamp(t.At)
 	}
-	return writePlain(w, r.Request, map[string]any{"fireTimes": list})
+	if detail != nil && *detail {
+		answer.fireTimesDetail = &fireTimesDetail{found.Text, make([]fireTimeView, len(found.Times))}
+		for i, t := range found.Times {
+			answer.Times[i] = fireTimeView{stamp(t.At), t.Local, text(t.Change)}
+		}
+	}
+	return writePlain(w, r.Request, answer)
+}
+
+type fireTimesView struct {
+	FireTimes []stamp `json:"fireTimes"`
+	*fireTimesDetail
+}
+
+// fireTimesDetail is what detail=true adds (contract 20.6).
+type fireTimesDetail struct {
+	Text  string         `json:"text"`
+	Times []fireTimeView `json:"times"`
+}
+
+type fireTimeView struct {
+	At     stamp  `json:"at"`
+	Local  string `json:"local"`
+	Change text   `json:"change"`
 }
 
 // fireView is a line of the ledger (contract 20.3). Until and count are there for a line that stands for many fires of a long outage.

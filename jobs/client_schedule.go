@@ -16,8 +16,32 @@ type FireTimesQuery struct {
 
 // FireTimes previews a schedule that need not belong to a job: ascending, fewer than Count if the schedule ends.
 func (c *Client) FireTimes(_ context.Context, q FireTimesQuery) ([]time.Time, error) {
+	_, times, err := c.fireTimes(q)
+	return times, err
+}
+
+// FireTimesDetail is FireTimes for people (contract 20.6).
+type FireTimesDetail struct {
+	// Text is the schedule in words, see Schedule.Words.
+	Text string
+	// Times are the fires, ascending.
+	Times []ScheduleTime
+}
+
+// FireTimesDetail is FireTimes with the schedule in words, and the local time of each fire. Errors are those of FireTimes; a fault of the
+// expression names the wrong part of it.
+func (c *Client) FireTimesDetail(_ context.Context, q FireTimesQuery) (FireTimesDetail, error) {
+	s, times, err := c.fireTimes(q)
+	if err != nil {
+		return FireTimesDetail{}, err
+	}
+	return FireTimesDetail{Text: s.Words(), Times: s.Explain(times)}, nil
+}
+
+func (c *Client) fireTimes(q FireTimesQuery) (Schedule, []time.Time, error) {
+	none := func(err error) (Schedule, []time.Time, error) { return Schedule{}, nil, err }
 	if err := c.identified(); err != nil {
-		return nil, err
+		return none(err)
 	}
 	var f Faults
 	checkRange(&f, "count", q.Count, 1, 1000)
@@ -27,15 +51,15 @@ func (c *Client) FireTimes(_ context.Context, q FireTimesQuery) ([]time.Time, er
 	}
 	s, err := q.Schedule.resolve(from)
 	if err := f.Merge("", err); err != nil {
-		return nil, err
+		return none(err)
 	}
 	if f.Empty() && s.IsZero() {
 		f.Add("interval", "is required")
 	}
 	if err := f.Err(); err != nil {
-		return nil, err
+		return none(err)
 	}
-	return s.FireTimes(from, q.Count), nil
+	return s, s.FireTimes(from, q.Count), nil
 }
 
 // Fires reads the ledger of a job: what became of every due moment (contract 20.3).

@@ -34,6 +34,9 @@ type FieldError struct {
 	Path string
 	// Message is the reason without the path: "is not an IANA time zone: \"Berlin\"".
 	Message string
+	// Start and End are the wrong part of a text, in characters from 0, End behind its last one (contract 20.6). End is zero where the
+	// value is wrong as a whole or is no text.
+	Start, End int
 }
 
 // ValidationError lists all faults of an input, not the first. It matches ErrInvalid.
@@ -68,6 +71,11 @@ func (f *Faults) Add(path, format string, args ...any) {
 	f.fields = append(f.fields, FieldError{Path: path, Message: fmt.Sprintf(format, args...)})
 }
 
+// AddPart notes one fault of a part of a text, by the characters of FieldError.Start and End.
+func (f *Faults) AddPart(path string, start, end int, format string, args ...any) {
+	f.fields = append(f.fields, FieldError{Path: path, Message: fmt.Sprintf(format, args...), Start: start, End: end})
+}
+
 // Merge adds the fields of a *ValidationError, each below prefix ("" for none), and returns any other error unchanged.
 func (f *Faults) Merge(prefix string, err error) error {
 	if err == nil {
@@ -100,7 +108,8 @@ func invalidOf[F ~struct{ Path, Message string }](found []F) error {
 	}
 	fields := make([]FieldError, len(found))
 	for i, f := range found {
-		fields[i] = FieldError(f)
+		plain := struct{ Path, Message string }(f)
+		fields[i] = FieldError{Path: plain.Path, Message: plain.Message}
 	}
 	return &ValidationError{Fields: fields}
 }

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/carillon-go/carillon/jobs/internal/cron"
 )
@@ -100,7 +102,7 @@ func (k schedKey) compile(faults *Faults) *schedPlan {
 	text := strings.TrimSpace(k.interval)
 	if p.kind = k.kind; p.kind == "" && text != "" {
 		if p.kind = schedDerive(text); p.kind == "" {
-			faults.Add("interval", "%q is neither a cron expression of five fields, nor \"<number> <unit>\", nor a date-time", schedClip(text))
+			faults.AddPart("interval", 0, utf8.RuneCountInString(k.interval), "%q is neither a cron expression of five fields, nor \"<number> <unit>\", nor a date-time", schedClip(text))
 		}
 	}
 	switch p.kind {
@@ -116,22 +118,34 @@ func (k schedKey) compile(faults *Faults) *schedPlan {
 		} else {
 			p.every, err = cron.ParseEvery(k.interval)
 		}
-		if err != nil {
-			faults.Add("interval", "%v", err)
-		}
+		addIntervalFault(faults, k.interval, err)
 	case IntervalOnce:
 		if text == "" {
 			break
 		}
 		if p.once, p.moved, err = schedParseTime(text, zone, false); err != nil {
-			faults.Add("interval", "%v", err)
+			faults.AddPart("interval", 0, utf8.RuneCountInString(k.interval), "%v", err)
 		} else if !schedInYears(p.once) {
-			faults.Add("interval", "%q is not in the years %d to %d", text, cron.FirstYear, cron.LastYear)
+			faults.AddPart("interval", 0, utf8.RuneCountInString(k.interval), "%q is not in the years %d to %d", text, cron.FirstYear, cron.LastYear)
 		}
 	default:
 		faults.Add("intervalType", "%q is not cron, simple or once", schedClip(string(p.kind)))
 	}
 	return p
+}
+
+// addIntervalFault notes an error of the expression, with the wrong part of it in characters.
+func addIntervalFault(faults *Faults, text string, err error) {
+	if err == nil {
+		return
+	}
+	var fault *cron.Error
+	if !errors.As(err, &fault) {
+		faults.Add("interval", "%v", err)
+		return
+	}
+	start := utf8.RuneCountInString(text[:fault.Start])
+	faults.AddPart("interval", start, start+utf8.RuneCountInString(text[fault.Start:fault.End]), "%v", err)
 }
 
 // schedDerive guesses the type from the shape of the text (contract 11.3); "" if nothing fits. The count of fields alone decides
@@ -188,6 +202,7 @@ func (s Schedule) Validate() error {
 // Normalize gives the schedule as it is stored: type derived, blanks around the texts gone, times in UTC and milliseconds; the
 // text of the interval otherwise stays as it was written. The error is that of Validate.
 func (s Schedule) Normalize() (Schedule, error) {
+	written := s.Interval
 	s.Interval = strings.TrimSpace(s.Interval)
 	s.IntervalType = IntervalType(strings.TrimSpace(string(s.IntervalType)))
 	s.Timezone = strings.TrimSpace(s.Timezone)
@@ -197,7 +212,7 @@ func (s Schedule) Normalize() (Schedule, error) {
 		}
 	}
 	if err := s.Validate(); err != nil {
-		return Schedule{}, err
+		return Schedule{}, shiftFaults(err, utf8.RuneCountInString(written)-utf8.RuneCountInString(strings.TrimLeftFunc(written, unicode.IsSpace)))
 	}
 	if s.IntervalType == "" {
 		s.IntervalType = s.key().kind
@@ -206,6 +221,20 @@ func (s Schedule) Normalize() (Schedule, error) {
 		}
 	}
 	return s, nil
+}
+
+// shiftFaults moves the places of faults in the interval from the trimmed text to the one that was written.
+func shiftFaults(err error, by int) error {
+	var invalid *ValidationError
+	if !errors.As(err, &invalid) {
+		return err
+	}
+	for i := range invalid.Fields {
+		if f := &invalid.Fields[i]; f.Path == "interval" && f.End > 0 {
+			f.Start, f.End = f.Start+by, f.End+by
+		}
+	}
+	return err
 }
 
 // ScheduleFault finds the wrong part of an interval of that type ("" is derived): bytes start to end of the text. It is false if

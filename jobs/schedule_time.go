@@ -139,7 +139,10 @@ func (s Schedule) Words() string {
 	case IntervalSimple:
 		words = "every " + p.every.String()
 		if !s.StartOn.IsZero() {
-			words += " from " + local(s.StartOn) + " " + zone
+			words += " from " + local(s.StartOn)
+		}
+		if !s.StartOn.IsZero() || !s.EndOn.IsZero() || s.Timezone != "" && !p.every.Elapsed() {
+			words += " " + zone
 		}
 	}
 	if p.kind == IntervalCron && !s.StartOn.IsZero() {

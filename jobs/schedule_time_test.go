@@ -153,6 +153,9 @@ func TestSchedule_Words(t *testing.T) {
 		"1 month||Europe/Berlin|2026-01-31T06:00": "every month from 2026-01-31 06:00 Europe/Berlin",
 		"|once|Europe/Berlin|2026-05-01T09:00":    "once at 2026-05-01 09:00 Europe/Berlin",
 		"2026-05-01T09:00:05":                     "once at 2026-05-01 09:00:05 UTC",
+		"1 day||Europe/Berlin":                    "every day Europe/Berlin",
+		"2 weeks||Asia/Tokyo||2026-01-31":         "every 2 weeks Asia/Tokyo, until 2026-01-31 23:59:59",
+		"90 minutes||Asia/Tokyo":                  "every 90 minutes",
 		"":                                        "by hand only",
 		" 61 * * * * ":                            "61 * * * *",
 	} {

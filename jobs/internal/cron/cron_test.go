@@ -3,6 +3,7 @@ package cron_test
 import (
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -199,29 +200,21 @@ func TestExpression_Next_Concurrently(t *testing.T) {
 	wait.Wait()
 }
 
+// TestExpression_Words reads the table of testdata/words.txt: expression | words.
 func TestExpression_Words(t *testing.T) {
-	for text, want := range map[string]string{
-		"30 5 * * 1-5":           "every weekday at 05:30",
-		"0 8,12 * * *":           "every day at 08:00 and 12:00",
-		"0 0 1,15 * *":           "on days 1 and 15 of the month at 00:00",
-		"0 0 1 * 1":              "on day 1 of the month or every Monday at 00:00",
-		"0 9 * 1,7 0,6":          "every Saturday and Sunday in January and July at 09:00",
-		"* * * * *":              "every minute",
-		"*/15 * * * *":           "every 15 minutes",
-		"*/15 9-17 * * 1-5":      "every 15 minutes from 09:00 to 17:59, every weekday",
-		"0 * * * *":              "every hour",
-		"5 * * * *":              "at minute 5 of every hour",
-		"0 */2 * * *":            "every hour, in every second hour from midnight",
-		"*/7 * * * *":            "at minutes 0, 7, 14, 21, 28, 35, 42, 49 and 56 of every hour",
-		"* 3 * * *":              "every minute in hour 3",
-		"0 6 * * 7,1":            "every Monday and Sunday at 06:00",
-		"0 6 L * *":              "on the last day of the month at 06:00",
-		"0 6 LW,15W * *":         "on the last weekday of the month and on the weekday nearest to day 15 of the month at 06:00",
-		"0 6 * * 2#2,5L":         "on the second Tuesday of the month and on the last Friday of the month at 06:00",
-		"0 0 1 1 *":              "on day 1 of the month in January at 00:00",
-		"0 6 * 3-5 *":            "every day in March, April and May at 06:00",
-		"0 1,2,3,5,7,9,11 * * *": "every hour in hours 1, 2, 3, 5, 7, 9 and 11",
-	} {
+	table, err := os.ReadFile("testdata/words.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(string(table)), "\n")
+	if len(lines) < 60 {
+		t.Errorf("the table has %d lines", len(lines))
+	}
+	for _, line := range lines {
+		text, want, ok := strings.Cut(line, " | ")
+		if !ok {
+			t.Fatalf("a line without a bar: %q", line)
+		}
 		if got := mustParse(t, text).Words(); got != want {
 			t.Errorf("Words of %q = %q, want %q", text, got, want)
 		}

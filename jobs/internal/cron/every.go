@@ -69,15 +69,15 @@ func (e Every) String() string {
 // Shortest is the smallest distance of two fires where clocks do not change; a month counts 28 days.
 func (e Every) Shortest() time.Duration { return time.Duration(e.N) * lengths[e.Unit] }
 
-// elapsed reports whether the unit ignores clocks and calendars.
-func (e Every) elapsed() bool { return e.Unit == Second || e.Unit == Minute || e.Unit == Hour }
+// Elapsed reports whether the unit ignores clocks and calendars.
+func (e Every) Elapsed() bool { return e.Unit == Second || e.Unit == Minute || e.Unit == Hour }
 
 // Fires at anchor + n × interval are numbered n = 1, 2, ...; the anchor itself is the caller's business, because only a
 // schedule with a start fires there.
 
 // fire is the instant of number n.
 func (e Every) fire(anchor, n int64, z *Zone) int64 {
-	if e.elapsed() {
+	if e.Elapsed() {
 		return anchor + n*int64(e.Shortest())
 	}
 	return z.first(e.wall(anchor+z.offset(anchor), n))
@@ -103,7 +103,7 @@ func (e Every) wall(origin, n int64) int64 {
 
 // number is the greatest n with fire(n) <= at, at least 0. The anchor must not lie after at.
 func (e Every) number(anchor, at int64, z *Zone) int64 {
-	if e.elapsed() {
+	if e.Elapsed() {
 		return (at - anchor) / int64(e.Shortest())
 	}
 	// first(w) <= at exactly if w <= reached(at), so the question is one about wall times.
@@ -173,7 +173,7 @@ func (e Every) Count(anchor, after, notAfter time.Time, z *Zone) int64 {
 		return 0
 	}
 	n := e.number(a, to, z) - e.number(a, from, z)
-	if e.elapsed() || e.Unit == Month {
+	if e.Elapsed() || e.Unit == Month {
 		return n
 	}
 	// Wall times of one gap are one instant. Only a gap as long as the interval, a skipped day, can hold two.
@@ -194,7 +194,7 @@ func (e Every) Count(anchor, after, notAfter time.Time, z *Zone) int64 {
 // MovedBy reports whether a fire at that instant stands for wall times that the clock jumped over.
 func (e Every) MovedBy(anchor, at time.Time, z *Zone) bool {
 	a, n, ok := e.clamp(anchor, at)
-	if !ok || e.elapsed() {
+	if !ok || e.Elapsed() {
 		return false
 	}
 	from, to, ok := z.Gap(n)

@@ -37,73 +37,114 @@ func (x *Expression) timeWords() (string, bool) {
 }
 
 func (x *Expression) minuteWords() string {
-	var words string
-	minutes := &x.fields[minuteField]
-	list := minutes.list()
-	switch step := evenStep(list, 60); {
-	case minutes.any:
-		words = "every minute"
-	case step == 1:
-		words = "every minute"
-	case step > 1 && len(list) > 1:
-		words = fmt.Sprintf("every %d minutes", step)
-	case len(list) == 1 && list[0] == 0:
-		words = "every hour"
-	default:
-		words = "at " + counted("minute", list) + " of every hour"
+	minutes, hours := x.fields[minuteField].list(), x.fields[hour].list()
+	all := len(hours) == 24
+	if len(minutes) == 1 {
+		if words, ok := everyHours(hours, minutes[0]); ok && !all {
+			return words
+		}
 	}
-	hours := &x.fields[hour]
-	if hours.any {
+	words := minutesWords(minutes)
+	if all {
 		return words
 	}
-	list = hours.list()
-	if step := evenStep(list, 24); step > 1 && len(list) > 1 {
+	if step := evenStep(hours, 24); step > 1 && len(hours) > 1 {
 		return fmt.Sprintf("%s, in every %s hour from midnight", words, ordinal(step))
 	}
-	if len(list) == 24 {
-		return words
-	}
-	if from, to, ok := span(list); ok && len(list) > 1 {
+	if from, to, ok := span(hours); ok && len(hours) > 1 {
 		return fmt.Sprintf("%s from %02d:00 to %02d:59", words, from, to)
 	}
-	return words + " in " + counted("hour", list)
+	return words + " in " + counted("hour", hours)
+}
+
+// minutesWords is what happens within an hour.
+func minutesWords(minutes []int) string {
+	if len(minutes) == 1 && minutes[0] == 0 {
+		return "every hour"
+	}
+	if step := evenStep(minutes, 60); step == 1 {
+		return "every minute"
+	} else if step > 1 && len(minutes) > 1 {
+		return fmt.Sprintf("every %d minutes", step)
+	}
+	if step, ok := progression(minutes, 59); ok {
+		return fmt.Sprintf("every %d minutes from minute %d of every hour", step, minutes[0])
+	}
+	return "at " + counted("minute", minutes) + " of every hour"
+}
+
+// everyHours is "every 3 hours from 01:05 to 13:05" for hours of equal distance; the end is left out where the day ends.
+func everyHours(hours []int, minute int) (string, bool) {
+	if len(hours) < 3 {
+		return "", false
+	}
+	step := hours[1] - hours[0]
+	for i, h := range hours {
+		if h != hours[0]+i*step {
+			return "", false
+		}
+	}
+	words := "every hour"
+	if step > 1 {
+		words = fmt.Sprintf("every %d hours", step)
+	}
+	if evenStep(hours, 24) > 0 && minute == 0 {
+		return words, true
+	}
+	last := hours[len(hours)-1]
+	words += fmt.Sprintf(" from %02d:%02d", hours[0], minute)
+	if evenStep(hours, 24) == 0 {
+		words += fmt.Sprintf(" to %02d:%02d", last, minute)
+	}
+	return words, true
 }
 
 // dayWords is empty if every day matches.
 func (x *Expression) dayWords() string {
 	byDay, byWeekday := x.monthDayWords(), x.weekdayWords()
-	var words string
-	switch {
-	case byDay != "" && byWeekday != "":
-		words = byDay + " or " + byWeekday
-	case byDay != "":
-		words = byDay
-	default:
-		words = byWeekday
+	if x.fields[month].any || len(x.fields[month].list()) == 12 {
+		return or(and(byDay), and(byWeekday))
 	}
-	if x.fields[month].any {
-		return words
+	var names []string
+	for _, piece := range pieces(x.fields[month].list()) {
+		name := title(specs[month].names[piece.from-1])
+		if piece.to > piece.from {
+			name += " to " + title(specs[month].names[piece.to-1])
+		}
+		names = append(names, name)
 	}
-	if words == "" {
-		words = "every day"
+	if len(byDay) == 0 && len(byWeekday) == 0 {
+		return "every day in " + and(names)
 	}
-	var months []string
-	for _, m := range x.fields[month].list() {
-		months = append(months, title(specs[month].names[m-1]))
+	for _, phrases := range [][]string{byDay, byWeekday} {
+		for i, phrase := range phrases {
+			if whole, ok := strings.CutSuffix(phrase, "of the month"); ok {
+				phrases[i] = whole + "of " + and(names)
+				continue
+			}
+			phrases[i] = phrase + " in " + and(names)
+		}
 	}
-	if len(months) == 12 {
-		return words
-	}
-	return words + " in " + and(months)
+	return or(and(byDay), and(byWeekday))
 }
 
-func (x *Expression) monthDayWords() string {
+func or(a, b string) string {
+	if a != "" && b != "" {
+		return a + " or " + b
+	}
+	return a + b
+}
+
+func (x *Expression) monthDayWords() []string {
 	f := &x.fields[day]
 	if f.any {
-		return ""
+		return nil
 	}
 	var words []string
-	if list := f.list(); len(list) == 31 {
+	list := f.list()
+	if step, ok := progression(list, 31); ok {
+		words = append(words, fmt.Sprintf("every %d days from day %d of the month", step, list[0]))
+	} else if len(list) == 31 {
 		words = append(words, "every day")
 	} else if len(list) > 0 {
 		words = append(words, "on "+counted("day", list)+" of the month")
@@ -118,13 +159,13 @@ func (x *Expression) monthDayWords() string {
 			words = append(words, fmt.Sprintf("on the weekday nearest to day %d of the month", s.n))
 		}
 	}
-	return and(words)
+	return words
 }
 
-func (x *Expression) weekdayWords() string {
+func (x *Expression) weekdayWords() []string {
 	f := &x.fields[weekday]
 	if f.any {
-		return ""
+		return nil
 	}
 	var words []string
 	switch f.values {
@@ -152,7 +193,21 @@ func (x *Expression) weekdayWords() string {
 		}
 		words = append(words, "on the "+ordinal(s.k)+" "+name+" of the month")
 	}
-	return and(words)
+	return words
+}
+
+// progression is the step, at least 2, of a list of at least four values that goes on to the end of its field.
+func progression(list []int, last int) (step int, ok bool) {
+	if len(list) < 4 {
+		return 0, false
+	}
+	step = list[1] - list[0]
+	for i, v := range list {
+		if v != list[0]+i*step {
+			return 0, false
+		}
+	}
+	return step, step > 1 && list[len(list)-1]+step > last
 }
 
 // evenStep is the step of a list that is exactly 0, step, 2*step, ... up to a full turn; else 0.
@@ -175,19 +230,40 @@ func span(list []int) (from, to int, ok bool) {
 	return from, to, to-from == len(list)-1
 }
 
-// counted is "day 3", "days 1 and 15" or "days 1 to 7".
+// counted is "day 3", "days 1 and 15" or "days 1 to 7 and 15".
 func counted(noun string, list []int) string {
 	if len(list) == 1 {
 		return fmt.Sprintf("%s %d", noun, list[0])
 	}
-	if from, to, ok := span(list); ok && len(list) > 2 {
-		return fmt.Sprintf("%ss %d to %d", noun, from, to)
-	}
-	items := make([]string, len(list))
-	for i, v := range list {
-		items[i] = fmt.Sprint(v)
+	var items []string
+	for _, p := range pieces(list) {
+		item := fmt.Sprint(p.from)
+		if p.to > p.from {
+			item = fmt.Sprintf("%d to %d", p.from, p.to)
+		}
+		items = append(items, item)
 	}
 	return noun + "s " + and(items)
+}
+
+// stretch is a part of a list without holes.
+type stretch struct{ from, to int }
+
+// pieces cuts a list into parts of at least three neighbours and single values.
+func pieces(list []int) []stretch {
+	var out []stretch
+	for i := 0; i < len(list); {
+		n := 1
+		for i+n < len(list) && list[i+n] == list[i]+n {
+			n++
+		}
+		if n < 3 {
+			n = 1
+		}
+		out = append(out, stretch{list[i], list[i+n-1]})
+		i += n
+	}
+	return out
 }
 
 // and joins: "a, b and c".
