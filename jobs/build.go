@@ -102,7 +102,7 @@ func renameInData(data json.RawMessage, names map[string]string) (json.RawMessag
 	if err != nil {
 		return nil, err
 	}
-	return json.Marshal(RewritePlaceholders(value, names))
+	return writeJSON(RewritePlaceholders(value, names))
 }
 
 // predecessor finds the first old action that a spec stands for and that no other spec has taken; nil if there is none.
