@@ -8,12 +8,33 @@ import (
 )
 
 var actionRoutes = []route{
-	{method: "GET", path: "/jobs/:id/actions", group: groupRead, handle: (*API).listActions},
-	{method: "POST", path: "/jobs/:id/actions", group: groupEdit, handle: (*API).addAction},
-	{method: "GET", path: "/jobs/:id/actions/:jobActionId", group: groupRead, handle: (*API).getAction},
-	{method: "PUT", path: "/jobs/:id/actions/:jobActionId", group: groupEdit, handle: (*API).updateAction},
-	{method: "DELETE", path: "/jobs/:id/actions/:jobActionId", group: groupEdit, handle: (*API).deleteAction},
-	{method: "POST", path: "/jobs/:id/actions/:jobActionId/_preview", group: groupRun, handle: (*API).previewAction},
+	{
+		method: "GET", path: "/jobs/:id/actions", group: groupRead, handle: (*API).listActions,
+		name: "listActions", summary: "The actions of a job in their order", answers: answers{200: page{rel: "inf:job-action", item: actionView{}}},
+	},
+	{
+		method: "POST", path: "/jobs/:id/actions", group: groupEdit, handle: (*API).addAction,
+		name: "createAction", summary: "Add an action to a job", body: reads(readActionSpec),
+		answers: answers{201: actionView{}}, also: []int{409}, tagged: true,
+	},
+	{
+		method: "GET", path: "/jobs/:id/actions/:jobActionId", group: groupRead, handle: (*API).getAction,
+		name: "getAction", summary: "Get an action", answers: answers{200: actionView{}}, tagged: true,
+	},
+	{
+		method: "PUT", path: "/jobs/:id/actions/:jobActionId", group: groupEdit, handle: (*API).updateAction,
+		name: "updateAction", summary: "Change the fields that are sent; index moves the action", body: reads(readActionPatch),
+		answers: answers{200: actionView{}}, tagged: true,
+	},
+	{
+		method: "DELETE", path: "/jobs/:id/actions/:jobActionId", group: groupEdit, handle: (*API).deleteAction,
+		name: "deleteAction", summary: "Remove an action", answers: answers{204: nothing{}}, also: []int{409}, tagged: true,
+	},
+	{
+		method: "POST", path: "/jobs/:id/actions/:jobActionId/_preview", group: groupRun, handle: (*API).previewAction,
+		name: "previewAction", summary: "Compute what an action would do, and do not do it", body: mayRead(readPreview),
+		answers: answers{200: previewView{}},
+	},
 }
 
 // actionView is an action (contract 6.1).
@@ -190,6 +211,13 @@ type ruleView struct {
 	Met      *bool           `json:"met"`
 }
 
+// readPreview reads the body of contract 6.8.
+func readPreview(b *body) jobs.PreviewRequest {
+	p := jobs.PreviewRequest{Params: b.object("params").Value, Data: b.object("data").Value}
+	b.boolean("attachments")
+	return p
+}
+
 // previewAction serves POST /jobs/{id}/actions/{jobActionId}/_preview.
 func (a *API) previewAction(w http.ResponseWriter, r *request) error {
 	ref, id, err := r.existingAction(jobs.PermissionRun)
@@ -200,8 +228,7 @@ func (a *API) previewAction(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	params, data := b.object("params"), b.object("data")
-	b.boolean("attachments")
+	preview := readPreview(b)
 	if b.has("data") {
 		if err := r.client.Can(r.Context(), ref, jobs.PermissionEdit); err != nil {
 			return err
@@ -210,7 +237,7 @@ func (a *API) previewAction(w http.ResponseWriter, r *request) error {
 	if err := b.finish(); err != nil {
 		return err
 	}
-	p, err := r.client.PreviewAction(r.Context(), ref, id, jobs.PreviewRequest{Params: params.Value, Data: data.Value})
+	p, err := r.client.PreviewAction(r.Context(), ref, id, preview)
 	if err != nil {
 		return err
 	}

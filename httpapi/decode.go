@@ -8,6 +8,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"reflect"
 	"strconv"
 	"strings"
 	"unicode/utf16"
@@ -192,6 +193,8 @@ type body struct {
 	prefix string
 	fields map[string]json.RawMessage
 	known  map[string]bool
+	// shape, if it is set, notes what is asked for; such a body has no fields (see describe.go).
+	shape *shape
 }
 
 // newBody reads the body of a request that has no query parameters.
@@ -212,11 +215,26 @@ func newBodyBesideQuery(r *http.Request, emptyAllowed bool) (*body, error) {
 }
 
 func objectBody(data json.RawMessage, prefix string, faults *jobs.Faults) (*body, error) {
-	b := &body{faults: faults, prefix: prefix, known: map[string]bool{}}
+	b := newObject(prefix, faults)
 	if err := json.Unmarshal(data, &b.fields); err != nil {
 		return nil, fail(http.StatusBadRequest, "The body is not acceptable JSON: %s", err)
 	}
 	return b, nil
+}
+
+func newObject(prefix string, faults *jobs.Faults) *body {
+	if faults == nil {
+		faults = &jobs.Faults{}
+	}
+	return &body{faults: faults, prefix: prefix, known: map[string]bool{}}
+}
+
+// note gives the place where the description of a field is written; nobody reads it unless the body is describing.
+func (b *body) note(name string) *field {
+	if b.shape == nil {
+		return &field{}
+	}
+	return b.shape.at(name)
 }
 
 func (b *body) at(name string) string { return jobs.JoinPath(b.prefix, name) }
@@ -236,6 +254,7 @@ func (b *body) has(name string) bool {
 
 // typed reads a field of a Go type; kind names it to people.
 func typed[T any](b *body, name, kind string) jobs.Field[T] {
+	b.note(name).typ = reflect.TypeFor[T]()
 	raw, set, null := b.field(name)
 	if !set || null {
 		return jobs.Field[T]{Set: set, Null: null}
@@ -254,6 +273,7 @@ func (b *body) boolean(name string) jobs.Field[bool] { return typed[bool](b, nam
 
 // object reads a field that has to be an object.
 func (b *body) object(name string) jobs.Field[json.RawMessage] {
+	b.note(name).typ = reflect.TypeFor[map[string]any]()
 	raw, set, null := b.field(name)
 	if !set || null {
 		return jobs.Field[json.RawMessage]{Set: set, Null: null}
@@ -265,8 +285,34 @@ func (b *body) object(name string) jobs.Field[json.RawMessage] {
 	return jobs.Value(raw)
 }
 
-// list reads a field that has to be an array of objects, each as a body of its own. Null is an empty list.
+// sub reads a field that has to be an object as a body of its own, which the caller has to finish with unknown. It is nil if the field was
+// not sent, is null, or is no object, which is a fault.
+func (b *body) sub(name string) (sub *body, set, null bool) {
+	if b.shape != nil {
+		f := b.note(name)
+		f.fields = &shape{}
+		return describing(f.fields), true, false
+	}
+	raw := b.object(name)
+	if !raw.Set || raw.Null {
+		return nil, raw.Set, raw.Null
+	}
+	sub, err := objectBody(raw.Value, b.at(name), b.faults)
+	if err != nil {
+		b.faults.Add(b.at(name), "has to be an object")
+		return nil, false, false
+	}
+	return sub, true, false
+}
+
+// list reads a field that has to be an array of objects, each as a body of its own, which the caller has to finish with unknown. Null is an
+// empty list.
 func (b *body) list(name string) []*body {
+	if b.shape != nil {
+		f := b.note(name)
+		f.list, f.fields = true, &shape{}
+		return []*body{describing(f.fields)}
+	}
 	raw, set, null := b.field(name)
 	if !set || null {
 		return nil
@@ -293,10 +339,40 @@ func (b *body) list(name string) []*body {
 	return bodies
 }
 
+// texts reads a field that has to be an array of strings.
+func (b *body) texts(name string) jobs.Field[[]string] {
+	return typed[[]string](b, name, "an array of strings")
+}
+
+// refuse is a fault for a field that exists elsewhere, if it was sent; why says what to do instead.
+func (b *body) refuse(why string, names ...string) {
+	for _, name := range names {
+		if _, set, _ := b.field(name); set {
+			b.faults.Add(b.at(name), "%s", why)
+		}
+	}
+}
+
+// noEntries is a list that a job which was read has, empty, and that cannot be given here; why says it.
+func (b *body) noEntries(name, why string) {
+	b.note(name).list = true
+	if b.shape == nil && len(b.list(name)) > 0 {
+		b.faults.Add(b.at(name), "%s", why)
+	}
+}
+
+// requires says which fields the rules demand. They are the ones who tell the caller, together with all that is wrong.
+func (b *body) requires(names ...string) {
+	for _, name := range names {
+		b.note(name).required = true
+	}
+}
+
 // ignore names fields that only the server sets; what was read can be sent back (contract 1.9).
 func (b *body) ignore(names ...string) {
 	for _, name := range names {
 		b.known[name] = true
+		b.note(name).ignored = true
 	}
 }
 

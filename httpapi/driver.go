@@ -3,17 +3,29 @@ package httpapi
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 
 	"github.com/carillon-go/carillon/jobs"
 )
 
-var driverRoutes = []route{
-	{method: "GET", path: "/job-drivers", group: groupIdentity, handle: listDrivers(jobs.DriverJob)},
-	{method: "GET", path: "/job-drivers/:driverId", group: groupIdentity, handle: getDriver(jobs.DriverJob)},
-	{method: "GET", path: "/job-action-drivers", group: groupIdentity, handle: listDrivers(jobs.DriverAction)},
-	{method: "GET", path: "/job-action-drivers/:driverId", group: groupIdentity, handle: getDriver(jobs.DriverAction)},
-	{method: "GET", path: "/job-attachment-drivers", group: groupIdentity, handle: listDrivers(jobs.DriverAttachment)},
-	{method: "GET", path: "/job-attachment-drivers/:driverId", group: groupIdentity, handle: getDriver(jobs.DriverAttachment)},
+var driverRoutes = slices.Concat(
+	driverPart(jobs.DriverJob, "JobDriver", "job drivers"), driverPart(jobs.DriverAction, "ActionDriver", "action drivers"),
+	driverPart(jobs.DriverAttachment, "AttachmentDriver", "attachment drivers"),
+)
+
+// driverPart is the two routes of a kind of drivers.
+func driverPart(kind jobs.DriverKind, name, words string) []route {
+	path := "/" + driverPaths[kind]
+	return []route{
+		{
+			method: "GET", path: path, group: groupIdentity, handle: listDrivers(kind),
+			name: "list" + name + "s", summary: "The " + words + " of the server", answers: answers{200: page{rel: driverRels[kind], item: driverItem{}}},
+		},
+		{
+			method: "GET", path: path + "/:driverId", group: groupIdentity, handle: getDriver(kind),
+			name: "get" + name, summary: "One of the " + words + " with its schemas", answers: answers{200: driverView{}},
+		},
+	}
 }
 
 // driverItem is a driver without its schemas, as lists and jobs show it (contract 13.1).

@@ -3,24 +3,44 @@ package httpapi
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 
 	"github.com/carillon-go/carillon/jobs"
 )
 
 // RouteLine is a line of the route table as tests see it.
 type RouteLine struct {
-	Method, Path, Group string
-	Accounts            bool
+	Method, Path, Group     string
+	Accounts                bool
+	Name, Summary, Resource string
+	// Shown are the statuses of the table itself, Implied those that come from the route's form.
+	Shown, Implied []int
+	HasBody        bool
+	// Parameters and Fields are the names that the readers of the route ask for.
+	Parameters, Fields []string
+	Words              map[string]string
 }
 
 // RouteTable gives the route table.
 func RouteTable() []RouteLine {
 	lines := make([]RouteLine, len(routes))
 	for i, r := range routes {
-		lines[i] = RouteLine{r.method, r.path, string(r.group), r.accounts}
+		lines[i] = RouteLine{
+			Method: r.method, Path: r.path, Group: string(r.group), Accounts: r.accounts, Name: r.name, Summary: r.summary,
+			Resource: r.resource, Shown: slices.DeleteFunc(r.statuses(), func(s int) bool {
+				return slices.Contains(r.implied(), s) && !slices.Contains(r.also, s)
+			}),
+			Implied: r.implied(), HasBody: !r.body.none(), Parameters: r.parameters().names(), Words: r.words,
+		}
+		if fields := r.body.shape(); fields != nil {
+			lines[i].Fields = fields.names()
+		}
 	}
 	return lines
 }
+
+// Glossary are the words for parameters and headers that mean the same wherever they are.
+func Glossary() map[string]string { return glossary }
 
 // CheckJSON is the check of every body.
 func CheckJSON(data []byte) error { return checkJSON(data) }

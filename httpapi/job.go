@@ -10,13 +10,40 @@ import (
 )
 
 var jobRoutes = []route{
-	{method: "GET", path: "/jobs", group: groupIdentity, handle: (*API).listJobs},
-	{method: "POST", path: "/jobs", group: groupCreate, handle: (*API).createJob},
-	{method: "GET", path: "/jobs/:id", group: groupRead, handle: (*API).getJob},
-	{method: "POST", path: "/jobs/:id", group: groupRun, handle: (*API).runJob},
-	{method: "PUT", path: "/jobs/:id", group: groupEdit, handle: (*API).updateJob},
-	{method: "DELETE", path: "/jobs/:id", group: groupFull, handle: (*API).deleteJob},
-	{method: "GET", path: "/jobs-list", group: groupIdentity, handle: (*API).flatJobs},
+	{
+		method: "GET", path: "/jobs", group: groupIdentity, handle: (*API).listJobs,
+		name: "listJobs", summary: "Search the jobs that the caller can read", query: asks(readJobQuery),
+		answers: answers{200: page{"inf:job", jobItem{}, jobCollection{}}},
+	},
+	{
+		method: "POST", path: "/jobs", group: groupCreate, handle: (*API).createJob,
+		name: "createJob", summary: "Create a job with its actions", body: reads(readJobSpec),
+		answers: answers{201: jobView{}}, also: []int{409}, tagged: true,
+	},
+	{
+		method: "GET", path: "/jobs/:id", group: groupRead, handle: (*API).getJob,
+		name: "getJob", summary: "Get a job with its actions", answers: answers{200: jobView{}}, tagged: true,
+	},
+	{
+		method: "POST", path: "/jobs/:id", group: groupRun, handle: (*API).runJob,
+		name: "runJob", summary: "Run a job now and wait for the end", query: asks(readRunWait), body: mayRead(readRunParams),
+		answers: answers{200: runView{}, 202: runView{}}, also: []int{409}, headers: []string{"Prefer", "Idempotency-Key"},
+	},
+	{
+		method: "PUT", path: "/jobs/:id", group: groupEdit, handle: (*API).updateJob,
+		name: "updateJob", summary: "Change the fields that are sent", body: reads(readJobPatch),
+		answers: answers{200: jobView{}}, also: []int{409}, tagged: true,
+	},
+	{
+		method: "DELETE", path: "/jobs/:id", group: groupFull, handle: (*API).deleteJob,
+		name: "deleteJob", summary: "Remove a job with all that belongs to it", query: asks(readForce),
+		answers: answers{204: nothing{}}, also: []int{409}, tagged: true,
+		words: map[string]string{"force": "Cancel a live run of the job first; without it the answer is 409"},
+	},
+	{
+		method: "GET", path: "/jobs-list", group: groupIdentity, handle: (*API).flatJobs,
+		name: "listJobsFlat", summary: "All jobs that the caller can read, as a plain array", answers: answers{200: []flatJob{}},
+	},
 }
 
 // jobItem is a job as lists show it (contract 2.1, fields marked L).
@@ -121,17 +148,22 @@ func (a *API) jobView(ctx context.Context, r *request, j *jobs.Job) (jobView, er
 	return v, nil
 }
 
+// readJobQuery reads the parameters of contract 4.1.
+func readJobQuery(q *query) jobs.JobQuery {
+	start, limit := q.page(30)
+	return jobs.JobQuery{
+		Words: q.words(), Type: q.text("type"), OwnerID: jobs.ParsePrincipalID(q.text("ownerId")), Enabled: q.boolean("enabled"),
+		Running: q.boolean("running"), Sort: q.sort(jobs.JobSortFields), Start: start, Limit: limit,
+	}
+}
+
 // listJobs serves GET /jobs.
 func (a *API) listJobs(w http.ResponseWriter, r *request) error {
 	q, err := newQuery(r.Request)
 	if err != nil {
 		return err
 	}
-	start, limit := q.page(30)
-	jq := jobs.JobQuery{
-		Words: q.words(), Type: q.text("type"), OwnerID: jobs.ParsePrincipalID(q.text("ownerId")), Enabled: q.boolean("enabled"),
-		Running: q.boolean("running"), Sort: q.sort(jobs.JobSortFields), Start: start, Limit: limit,
-	}
+	jq := readJobQuery(q)
 	if err := q.finish(); err != nil {
 		return err
 	}
@@ -145,7 +177,7 @@ func (a *API) listJobs(w http.ResponseWriter, r *request) error {
 	}
 	self := link{Href: a.path("jobs") + "{?sort,limit,start,q,type,ownerId,enabled,running}", Templated: true}
 	return write(w, r.Request, http.StatusOK, jobCollection{
-		newCollection(r.Request, self, "inf:job", items, start, limit, page.Total), createPermission{r.client.MayCreateJobs()},
+		newCollection(r.Request, self, "inf:job", items, jq.Start, jq.Limit, page.Total), createPermission{r.client.MayCreateJobs()},
 	})
 }
 
@@ -239,7 +271,6 @@ func (a *API) createJob(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	spec := readJobSpec(b)
-	b.ignore(jobServerFields...)
 	b.unknown()
 	if !b.faults.Empty() {
 		// Faults of the form and faults of the rules are told together.
@@ -271,15 +302,6 @@ func (a *API) updateJob(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	patch := readJobPatch(b)
-	for _, name := range []string{"actions", "datasets"} {
-		if _, set, _ := b.field(name); set {
-			b.faults.Add(name, "cannot be changed here; it has routes of its own")
-		}
-	}
-	if len(b.list("tags")) > 0 {
-		b.faults.Add("tags", "cannot be changed here; it has routes of its own")
-	}
-	b.ignore(jobServerFields...)
 	if err := b.finish(); err != nil {
 		return err
 	}
@@ -299,6 +321,12 @@ func (r *request) mayEdit(ref jobs.JobRef) error {
 	return r.client.Can(r.Context(), ref, jobs.PermissionEdit)
 }
 
+// readForce reads the parameter force, false without one.
+func readForce(q *query) bool {
+	force := q.boolean("force")
+	return force != nil && *force
+}
+
 // deleteJob serves DELETE /jobs/{id}.
 func (a *API) deleteJob(w http.ResponseWriter, r *request) error {
 	ref, err := r.job()
@@ -312,11 +340,11 @@ func (a *API) deleteJob(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	force := q.boolean("force")
+	force := readForce(q)
 	if err := q.finish(); err != nil {
 		return err
 	}
-	if err := r.client.DeleteJob(r.Context(), ref, force != nil && *force, r.expectRevision(ref)); err != nil {
+	if err := r.client.DeleteJob(r.Context(), ref, force, r.expectRevision(ref)); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)

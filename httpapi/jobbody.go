@@ -32,17 +32,16 @@ func readJobSpec(b *body) jobs.JobSpec {
 		spec.Actions = append(spec.Actions, readActionSpec(action))
 		action.unknown()
 	}
-	for _, name := range []string{"tags", "datasets"} {
-		// Empty lists are what a job has that was read; other values need routes that this server does not have yet.
-		if len(b.list(name)) > 0 {
-			b.faults.Add(name, "is not supported by this server yet")
-		}
-	}
+	b.noEntries("tags", "is not supported by this server yet")
+	b.noEntries("datasets", "is not supported by this server yet")
+	b.requires("type", "name")
+	b.ignore(jobServerFields...)
 	return spec
 }
 
 // given lets a field through that may be left out, but not be null.
 func given[T any](b *body, name string, f jobs.Field[T]) jobs.Field[T] {
+	b.note(name).notNull = true
 	if f.Null {
 		b.faults.Add(b.at(name), "may not be null")
 		return jobs.Field[T]{}
@@ -54,6 +53,10 @@ func given[T any](b *body, name string, f jobs.Field[T]) jobs.Field[T] {
 func readJobPatch(b *body) jobs.JobPatch {
 	owner := word[jobs.PrincipalID](b, "ownerId")
 	owner.Value = jobs.ParsePrincipalID(string(owner.Value))
+	const elsewhere = "cannot be changed here; it has routes of its own"
+	b.refuse(elsewhere, "actions", "datasets")
+	b.noEntries("tags", elsewhere)
+	b.ignore(jobServerFields...)
 	return jobs.JobPatch{
 		Type: b.text("type"), OwnerID: owner, Name: b.text("name"), Slug: b.text("slug"),
 		Description: b.text("description"), Interval: b.text("interval"), IntervalType: b.text("intervalType"), Timezone: b.text("timezone"),
@@ -76,9 +79,8 @@ func readActionSpec(b *body) jobs.ActionSpec {
 	if step, set := readStepPolicy(b); set {
 		spec.Step = &step
 	}
-	if len(b.list("attachments")) > 0 {
-		b.faults.Add(b.at("attachments"), "is not supported by this server yet")
-	}
+	b.noEntries("attachments", "is not supported by this server yet")
+	b.requires("type", "name")
 	b.ignore(actionServerFields...)
 	return spec
 }
@@ -138,14 +140,9 @@ func assign[T any](b *body, name string, f jobs.Field[T], to *T) bool {
 
 // readPolicies reads the policies of contract 20.1 over the defaults: as every value but data they are replaced as a whole.
 func readPolicies(b *body, name string) jobs.Field[jobs.Policies] {
-	raw := b.object(name)
-	if !raw.Set || raw.Null {
-		return jobs.Field[jobs.Policies]{Set: raw.Set, Null: raw.Null}
-	}
-	sub, err := objectBody(raw.Value, b.at(name), b.faults)
-	if err != nil {
-		b.faults.Add(b.at(name), "has to be an object")
-		return jobs.Field[jobs.Policies]{}
+	sub, set, null := b.sub(name)
+	if sub == nil {
+		return jobs.Field[jobs.Policies]{Set: set, Null: null}
 	}
 	p := jobs.DefaultPolicies()
 	assign(sub, "overlap", word[jobs.Overlap](sub, "overlap"), &p.Overlap)
@@ -158,11 +155,11 @@ func readPolicies(b *body, name string) jobs.Field[jobs.Policies] {
 	p.Timeout = positive(sub, "timeoutSeconds", sub.seconds("timeoutSeconds"))
 	p.KeepDays = positive(sub, "keepDays", sub.integer("keepDays"))
 	p.KeepRuns = positive(sub, "keepRuns", sub.integer("keepRuns"))
-	if driver := given(sub, "driver", sub.object("driver")); driver.Set {
-		if step, err := objectBody(driver.Value, sub.at("driver"), b.faults); err == nil {
-			p.Driver, _ = readStepPolicy(step)
-			step.unknown()
-		}
+	step, set, null := sub.sub("driver")
+	given(sub, "driver", jobs.Field[struct{}]{Set: set, Null: null})
+	if step != nil {
+		p.Driver, _ = readStepPolicy(step)
+		step.unknown()
 	}
 	if expect := sub.object("expect"); expect.Set && !expect.Null {
 		b.faults.Add(sub.at("expect"), "is not supported by this server yet")

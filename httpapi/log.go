@@ -26,6 +26,22 @@ func newLogView(e *jobs.LogEntry) logView {
 	}
 }
 
+// readLogQuery reads the parameters of contract 9.8.
+func readLogQuery(q *query) jobs.LogQuery {
+	start, limit := q.page(100)
+	lq := jobs.LogQuery{ActionID: jobs.ActionID(q.text("jobActionId")), Words: q.words(), Start: start, Limit: limit}
+	if level, ok := jobs.ParseLogLevel(oneOf(q, "level", "debug", "info", "warn", "error")); ok {
+		lq.Level = level
+	}
+	if lq.ActionID != "" && !jobs.ValidUUID(string(lq.ActionID)) {
+		q.faults.Add("jobActionId", "is not the id of an action")
+	}
+	if keys := q.sort([]string{"index"}); len(keys) > 0 {
+		lq.Descending = keys[0].Descending
+	}
+	return lq
+}
+
 // listLogs serves GET /jobs/{id}/history/{historyId}/logs.
 func (a *API) listLogs(w http.ResponseWriter, r *request) error {
 	ref, id, err := r.jobRun()
@@ -40,19 +56,7 @@ func (a *API) listLogs(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	start, limit := q.page(100)
-	lq := jobs.LogQuery{ActionID: jobs.ActionID(q.text("jobActionId")), Words: q.words(), Start: start, Limit: limit}
-	if level, ok := q.one("level"); ok {
-		if lq.Level, ok = jobs.ParseLogLevel(level); !ok {
-			q.faults.Add("level", "is %q; debug, info, warn or error", clip(level))
-		}
-	}
-	if lq.ActionID != "" && !jobs.ValidUUID(string(lq.ActionID)) {
-		q.faults.Add("jobActionId", "is not the id of an action")
-	}
-	if keys := q.sort([]string{"index"}); len(keys) > 0 {
-		lq.Descending = keys[0].Descending
-	}
+	lq := readLogQuery(q)
 	if err := q.finish(); err != nil {
 		return err
 	}
@@ -65,5 +69,5 @@ func (a *API) listLogs(w http.ResponseWriter, r *request) error {
 		items[i] = newLogView(&page.Items[i])
 	}
 	self := a.link("jobs", string(run.JobID), "history", string(id), "logs")
-	return write(w, r.Request, http.StatusOK, newCollection(r.Request, self, "inf:job-log", items, start, limit, page.Total))
+	return write(w, r.Request, http.StatusOK, newCollection(r.Request, self, "inf:job-log", items, lq.Start, lq.Limit, page.Total))
 }

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,6 +28,16 @@ type query struct {
 	faults jobs.Faults
 	values url.Values
 	known  map[string]bool
+	// shape, if it is set, notes what is asked for; such a query has no values (see describe.go).
+	shape *shape
+}
+
+// note gives the place where the description of a parameter is written; nobody reads it unless the query is describing.
+func (q *query) note(name string) *field {
+	if q.shape == nil {
+		return &field{}
+	}
+	return q.shape.at(name)
 }
 
 func newQuery(r *http.Request) (*query, error) {
@@ -52,6 +63,7 @@ func newQuery(r *http.Request) (*query, error) {
 
 // one gives the only value of a parameter.
 func (q *query) one(name string) (string, bool) {
+	q.note(name).typ = reflect.TypeFor[string]()
 	q.known[name] = true
 	list := q.values[name]
 	if len(list) > 1 {
@@ -65,6 +77,8 @@ func (q *query) one(name string) (string, bool) {
 
 // all gives all values of a parameter that may be repeated.
 func (q *query) all(name string) []string {
+	f := q.note(name)
+	f.typ, f.repeated = reflect.TypeFor[string](), true
 	q.known[name] = true
 	return q.values[name]
 }
@@ -72,6 +86,58 @@ func (q *query) all(name string) []string {
 func (q *query) text(name string) string {
 	v, _ := q.one(name)
 	return v
+}
+
+// requires makes parameters that were read ones that have to be given.
+func (q *query) requires(names ...string) {
+	for _, name := range names {
+		q.note(name).required = true
+		if q.shape == nil && !q.values.Has(name) {
+			q.faults.Add(name, "is required")
+		}
+	}
+}
+
+// oneOf reads a parameter that is one of some words; it is empty if the parameter is absent.
+func oneOf[T ~string](q *query, name string, words ...T) T {
+	v, ok := q.one(name)
+	q.note(name).words = texts(words)
+	if ok && !slices.Contains(words, T(v)) {
+		q.faults.Add(name, "is %q; %s", clip(v), orList(texts(words)))
+	}
+	return T(v)
+}
+
+// anyOf is oneOf for a parameter that may be repeated.
+func anyOf[T ~string](q *query, name string, words ...T) []T {
+	values := q.all(name)
+	q.note(name).words = texts(words)
+	list := make([]T, 0, len(values))
+	for _, v := range values {
+		if !slices.Contains(words, T(v)) {
+			q.faults.Add(name, "is %q; %s", clip(v), orList(texts(words)))
+			continue
+		}
+		list = append(list, T(v))
+	}
+	return list
+}
+
+func texts[T ~string](words []T) []string {
+	list := make([]string, len(words))
+	for i, word := range words {
+		list[i] = string(word)
+	}
+	return list
+}
+
+// orList joins words as a sentence does: "a, b or c".
+func orList(words []string) string {
+	if len(words) < 2 {
+		return strings.Join(words, "")
+	}
+	last := len(words) - 1
+	return strings.Join(words[:last], ", ") + " or " + words[last]
 }
 
 // words splits the search text, the parameter q, at white space.
@@ -90,6 +156,11 @@ func (q *query) words() []string {
 
 func (q *query) integer(name string, def, low, high int) int {
 	v, ok := q.one(name)
+	f := q.note(name)
+	f.typ, f.low, f.high = reflect.TypeFor[int](), &low, &high
+	if def >= low && def <= high {
+		f.def = def // a number out of the range stands for "none"
+	}
 	if !ok {
 		return def
 	}
@@ -108,6 +179,7 @@ func (q *query) integer(name string, def, low, high int) int {
 // boolean gives nil if the parameter is absent.
 func (q *query) boolean(name string) *bool {
 	v, ok := q.one(name)
+	q.note(name).typ = reflect.TypeFor[bool]()
 	if !ok {
 		return nil
 	}
@@ -122,6 +194,7 @@ func (q *query) boolean(name string) *bool {
 // moment reads a date-time of contract 1.8; without an offset it is local time in timezone, UTC if that is empty.
 func (q *query) moment(name, timezone string) time.Time {
 	v, ok := q.one(name)
+	q.note(name).moment = true
 	if !ok {
 		return time.Time{}
 	}
@@ -140,6 +213,7 @@ func (q *query) page(limit int) (int, int) {
 // sort reads field names with "-" in front for descending, repeated or separated by commas; fields are those of the route.
 func (q *query) sort(fields []string) []jobs.SortKey {
 	var keys []jobs.SortKey
+	q.note("sort").words = fields
 	for _, v := range q.all("sort") {
 		for name := range strings.SplitSeq(v, ",") {
 			field, descending := strings.CutPrefix(name, "-")

@@ -27,7 +27,9 @@ const (
 	groupCluster  group = "K"
 )
 
-// route is one line of the table from which the router and the route test are made.
+// route is one line of the table from which the router, the OpenAPI document and the tests of the routes are made. What is read from a request
+// is not written down a second time: query and body are the readers themselves, which are run over nothing to describe it (see describe.go).
+// Nor are the errors that every route of its form has (see implied).
 type route struct {
 	method string
 	// path is below the prefix, in the router's notation. Wildcard names are those of contract 16.1.
@@ -36,12 +38,42 @@ type route struct {
 	handle func(*API, http.ResponseWriter, *request) error
 	// accounts: the route exists only with the built-in identity.
 	accounts bool
+
+	// name is the operationId: lower camel case, unique, and never changed after a release, because clients are generated from it. summary is
+	// one line for people, without a dot.
+	name, summary string
+	// query reads the parameters: asks(reader). Without one the route has none.
+	query func(*query)
+	// body is what the route reads: reads(reader), mayRead(reader), noFields, or content types. Without one the route has none.
+	body bodyForm
+	// answers are those that are no errors; also are the statuses of its paragraph of the contract that implied does not know.
+	answers answers
+	also    []int
+	// tagged: the thing has an entity tag, so GET may answer 304 and all answers with it carry ETag.
+	tagged bool
+	// headers are those that the request may have, beyond those of every route of its form.
+	headers []string
+	// words explain parameters and headers of this route that the glossary does not know, or that mean something else here.
+	words map[string]string
+
+	// resource is the part of the table that the route is in.
+	resource string
 }
 
 // routes is the table. Each resource has its part beside its handlers.
 var routes = slices.Concat(
-	jobRoutes, actionRoutes, runRoutes, scheduleRoutes, workerRoutes, driverRoutes, sessionRoutes, tokenRoutes,
+	part("jobs", jobRoutes), part("actions", actionRoutes), part("history", runRoutes), part("schedules", scheduleRoutes),
+	part("workers", workerRoutes), part("drivers", driverRoutes), part("session", sessionRoutes), part("tokens", tokenRoutes),
 )
+
+// part marks the routes of a resource.
+func part(resource string, routes []route) []route {
+	marked := slices.Clone(routes)
+	for i := range marked {
+		marked[i].resource = resource
+	}
+	return marked
+}
 
 // newRouter registers the table. A conflict of two routes panics here, at the first start of any test.
 func (a *API) newRouter() *httprouter.Router {

@@ -14,13 +14,37 @@ import (
 )
 
 var runRoutes = []route{
-	{method: "GET", path: "/jobs/:id/history", group: groupRead, handle: (*API).listRuns},
-	{method: "DELETE", path: "/jobs/:id/history", group: groupEdit, handle: (*API).deleteRuns},
-	{method: "GET", path: "/jobs/:id/history/:historyId", group: groupRead, handle: (*API).getRun},
-	{method: "DELETE", path: "/jobs/:id/history/:historyId", group: groupEdit, handle: (*API).deleteRun},
-	{method: "POST", path: "/jobs/:id/history/:historyId/_cancel", group: groupRun, handle: (*API).cancelRun},
-	{method: "GET", path: "/jobs/:id/history/:historyId/progress", group: groupRead, handle: (*API).runProgress},
-	{method: "GET", path: "/jobs/:id/history/:historyId/logs", group: groupRead, handle: (*API).listLogs},
+	{
+		method: "GET", path: "/jobs/:id/history", group: groupRead, handle: (*API).listRuns,
+		name: "listRuns", summary: "The runs of a job, newest first", query: asks(func(q *query) jobs.RunQuery { return readRunQuery(q, "") }),
+		answers: answers{200: page{rel: "inf:job-history", item: runView{}}},
+	},
+	{
+		method: "DELETE", path: "/jobs/:id/history", group: groupEdit, handle: (*API).deleteRuns,
+		name: "deleteRuns", summary: "Remove the ended runs that were created before a moment",
+		query: asks(func(q *query) time.Time { return readBefore(q, "") }), answers: answers{204: nothing{}},
+	},
+	{
+		method: "GET", path: "/jobs/:id/history/:historyId", group: groupRead, handle: (*API).getRun,
+		name: "getRun", summary: "Get a run", answers: answers{200: runView{}},
+	},
+	{
+		method: "DELETE", path: "/jobs/:id/history/:historyId", group: groupEdit, handle: (*API).deleteRun,
+		name: "deleteRun", summary: "Remove an ended run with its log", answers: answers{204: nothing{}}, also: []int{409},
+	},
+	{
+		method: "POST", path: "/jobs/:id/history/:historyId/_cancel", group: groupRun, handle: (*API).cancelRun,
+		name: "cancelRun", summary: "Stop a run", body: noFields, answers: answers{202: runView{}}, also: []int{409},
+	},
+	{
+		method: "GET", path: "/jobs/:id/history/:historyId/progress", group: groupRead, handle: (*API).runProgress,
+		name: "getProgress", summary: "The progress of a run, as it is or as live events", query: asks(readSince),
+		answers: answers{200: either{progressSnapshot{}, runEvents}}, also: []int{406}, headers: []string{"Last-Event-ID"},
+	},
+	{
+		method: "GET", path: "/jobs/:id/history/:historyId/logs", group: groupRead, handle: (*API).listLogs,
+		name: "listLogs", summary: "The log of a run", query: asks(readLogQuery), answers: answers{200: page{rel: "inf:job-log", item: logView{}}},
+	},
 }
 
 // runView is a run: the history record of contract 9.1.
@@ -181,14 +205,14 @@ func (a *API) runJob(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	params := b.object("params")
+	params := readRunParams(b)
 	if err := b.finish(); err != nil {
 		return err
 	}
 	if a.closed() {
 		return &jobs.UnavailableError{Reason: "The server is shutting down"}
 	}
-	run, err := r.client.Run(r.Context(), ref, jobs.RunOptions{Params: params.Value, Key: key, NeedWorker: wait.seconds != 0})
+	run, err := r.client.Run(r.Context(), ref, jobs.RunOptions{Params: params, Key: key, NeedWorker: wait.seconds != 0})
 	if err != nil {
 		return err
 	}
@@ -252,19 +276,26 @@ type waiting struct {
 	applied string
 }
 
+// maxWait is the longest time, in seconds, that a caller can ask to wait.
+const maxWait = 48 * 3600
+
+// readRunWait reads the parameter wait; without one it gives -1.
+func readRunWait(q *query) int { return q.integer("wait", -1, 0, maxWait) }
+
+// readRunParams reads the body of contract 3.1.
+func readRunParams(b *body) json.RawMessage { return b.object("params").Value }
+
 // runWait reads the query parameter wait, or else the header Prefer.
 func runWait(r *request) (waiting, error) {
 	q, err := newQuery(r.Request)
 	if err != nil {
 		return waiting{}, err
 	}
-	const most = 48 * 3600
-	_, given := q.one("wait")
-	seconds := q.integer("wait", -1, 0, most)
+	seconds := readRunWait(q)
 	if err := q.finish(); err != nil {
 		return waiting{}, err
 	}
-	if given {
+	if seconds >= 0 {
 		return waiting{seconds: seconds}, nil
 	}
 	w := waiting{seconds: -1}
@@ -278,8 +309,8 @@ func runWait(r *request) (waiting, error) {
 			}
 		case "wait":
 			n, err := strconv.Atoi(strings.Trim(strings.TrimSpace(value), `"`))
-			if err != nil || n < 0 || n > most {
-				return waiting{}, badHeader("Prefer", "has wait=%q; an integer from 0 to %d", clip(value), most)
+			if err != nil || n < 0 || n > maxWait {
+				return waiting{}, badHeader("Prefer", "has wait=%q; an integer from 0 to %d", clip(value), maxWait)
 			}
 			return waiting{seconds: n, applied: "wait=" + strconv.Itoa(n)}, nil
 		}
@@ -299,6 +330,19 @@ func idempotencyKey(r *request) (string, error) {
 	return key, nil
 }
 
+// readRunQuery reads the parameters of contract 9.3; moments without an offset are of that time zone.
+func readRunQuery(q *query, timezone string) jobs.RunQuery {
+	start, limit := q.page(30)
+	return jobs.RunQuery{
+		Sort: q.sort(jobs.RunSortFields), Success: q.boolean("success"), Warnings: q.boolean("warnings"), From: q.moment("from", timezone),
+		To: q.moment("to", timezone), Statuses: anyOf(q, "status", runStatuses...), Start: start, Limit: limit,
+	}
+}
+
+var runStatuses = []jobs.RunStatus{
+	jobs.RunQueued, jobs.RunRunning, jobs.RunSuccess, jobs.RunWarning, jobs.RunError, jobs.RunCanceled,
+}
+
 // listRuns serves GET /jobs/{id}/history.
 func (a *API) listRuns(w http.ResponseWriter, r *request) error {
 	ref, err := r.job()
@@ -313,18 +357,7 @@ func (a *API) listRuns(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	start, limit := q.page(30)
-	rq := jobs.RunQuery{
-		Sort: q.sort(jobs.RunSortFields), Success: q.boolean("success"), Warnings: q.boolean("warnings"), From: q.moment("from", j.Schedule.Timezone),
-		To: q.moment("to", j.Schedule.Timezone), Start: start, Limit: limit,
-	}
-	for _, s := range q.all("status") {
-		status := jobs.RunStatus(s)
-		if !status.Valid() {
-			q.faults.Add("status", "is %q; queued, running, success, warning, error or canceled", clip(s))
-		}
-		rq.Statuses = append(rq.Statuses, status)
-	}
+	rq := readRunQuery(q, j.Schedule.Timezone)
 	if err := q.finish(); err != nil {
 		return err
 	}
@@ -337,7 +370,7 @@ func (a *API) listRuns(w http.ResponseWriter, r *request) error {
 		items[i] = a.newRunView(run)
 	}
 	self := a.link("jobs", string(j.ID), "history")
-	return write(w, r.Request, http.StatusOK, newCollection(r.Request, self, "inf:job-history", items, start, limit, page.Total))
+	return write(w, r.Request, http.StatusOK, newCollection(r.Request, self, "inf:job-history", items, rq.Start, rq.Limit, page.Total))
 }
 
 // getRun serves GET /jobs/{id}/history/{historyId}.
@@ -403,6 +436,13 @@ func (a *API) deleteRun(w http.ResponseWriter, r *request) error {
 	return nil
 }
 
+// readBefore reads the parameter of contract 9.6.
+func readBefore(q *query, timezone string) time.Time {
+	before := q.moment("before", timezone)
+	q.requires("before")
+	return before
+}
+
 // deleteRuns serves DELETE /jobs/{id}/history.
 func (a *API) deleteRuns(w http.ResponseWriter, r *request) error {
 	ref, err := r.job()
@@ -420,10 +460,7 @@ func (a *API) deleteRuns(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	before := q.moment("before", j.Schedule.Timezone)
-	if !q.values.Has("before") {
-		q.faults.Add("before", "is required")
-	}
+	before := readBefore(q, j.Schedule.Timezone)
 	if err := q.finish(); err != nil {
 		return err
 	}

@@ -7,8 +7,41 @@ import (
 )
 
 var scheduleRoutes = []route{
-	{method: "GET", path: "/jobs/:id/fires", group: groupRead, handle: (*API).listFires},
-	{method: "GET", path: "/job-fire-times", group: groupIdentity, handle: (*API).fireTimes},
+	{
+		method: "GET", path: "/jobs/:id/fires", group: groupRead, handle: (*API).listFires,
+		name: "listFires", summary: "What became of every due moment of a job, newest first",
+		query: asks(func(q *query) jobs.FireQuery { return readFireQuery(q, "") }), answers: answers{200: page{rel: "inf:job-fire", item: fireView{}}},
+	},
+	{
+		method: "GET", path: "/job-fire-times", group: groupIdentity, handle: (*API).fireTimes,
+		name: "previewFireTimes", summary: "The next fires of a schedule that need not exist", query: asks(readFireTimes),
+		answers: answers{200: fireTimesView{}},
+		words: map[string]string{
+			"from":   "First moment that is looked at; also the anchor of a simple interval without startOn. Now, if left out",
+			"detail": "Also the schedule in words, and the local time of each fire",
+		},
+	},
+}
+
+// readFireTimes reads the parameters of contract 11.1.
+func readFireTimes(q *query) fireTimesQuery {
+	timezone := q.text("timezone")
+	ask := fireTimesQuery{FireTimesQuery: jobs.FireTimesQuery{
+		Schedule: jobs.ScheduleSpec{
+			Interval: q.text("interval"), IntervalType: jobs.IntervalType(q.text("intervalType")), Timezone: timezone,
+			StartOn: q.text("startOn"), EndOn: q.text("endOn"),
+		},
+		Count: q.integer("count", 10, 1, 1000),
+		From:  q.moment("from", timezone),
+	}}
+	detail := q.boolean("detail")
+	ask.detail = detail != nil && *detail
+	return ask
+}
+
+type fireTimesQuery struct {
+	jobs.FireTimesQuery
+	detail bool
 }
 
 // fireTimes serves GET /job-fire-times (contract 11.1).
@@ -17,18 +50,9 @@ func (a *API) fireTimes(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	timezone := q.text("timezone")
-	query := jobs.FireTimesQuery{
-		Schedule: jobs.ScheduleSpec{
-			Interval: q.text("interval"), IntervalType: jobs.IntervalType(q.text("intervalType")), Timezone: timezone,
-			StartOn: q.text("startOn"), EndOn: q.text("endOn"),
-		},
-		Count: q.integer("count", 10, 1, 1000),
-		From:  q.moment("from", timezone),
-	}
-	detail := q.boolean("detail")
+	ask := readFireTimes(q)
 	q.finishUnknown()
-	found, err := r.client.FireTimesDetail(r.Context(), query)
+	found, err := r.client.FireTimesDetail(r.Context(), ask.FireTimesQuery)
 	if err := badInput("query", mergeFaults(&q.faults, err)); err != nil {
 		return err
 	}
@@ -36,7 +60,7 @@ func (a *API) fireTimes(w http.ResponseWriter, r *request) error {
 	for i, t := range found.Times {
 		answer.FireTimes[i] = stamp(t.At)
 	}
-	if detail != nil && *detail {
+	if ask.detail {
 		answer.fireTimesDetail = &fireTimesDetail{found.Text, make([]fireTimeView, len(found.Times))}
 		for i, t := range found.Times {
 			answer.Times[i] = fireTimeView{stamp(t.At), t.Local, text(t.Change)}
@@ -73,6 +97,17 @@ type fireView struct {
 	Count     *int             `json:"count"`
 }
 
+// readFireQuery reads the parameters of contract 20.3; moments without an offset are of that time zone.
+func readFireQuery(q *query, timezone string) jobs.FireQuery {
+	start, limit := q.page(30)
+	keys := q.sort([]string{"at"})
+	return jobs.FireQuery{
+		From: q.moment("from", timezone), To: q.moment("to", timezone), Start: start, Limit: limit,
+		Outcome:   oneOf(q, "outcome", jobs.FireRan, jobs.FireSkipped, jobs.FireCoalesced, jobs.FireMissed, jobs.FireWithdrawn),
+		Ascending: len(keys) > 0 && !keys[0].Descending,
+	}
+}
+
 // listFires serves GET /jobs/{id}/fires.
 func (a *API) listFires(w http.ResponseWriter, r *request) error {
 	ref, err := r.job()
@@ -87,15 +122,7 @@ func (a *API) listFires(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	start, limit := q.page(30)
-	keys := q.sort([]string{"at"})
-	fq := jobs.FireQuery{
-		Outcome: jobs.FireOutcome(q.text("outcome")), From: q.moment("from", j.Schedule.Timezone), To: q.moment("to", j.Schedule.Timezone), Start: start, Limit: limit,
-		Ascending: len(keys) > 0 && !keys[0].Descending,
-	}
-	if fq.Outcome != "" && !fq.Outcome.Valid() {
-		q.faults.Add("outcome", "is %q; ran, skipped, coalesced, missed or withdrawn", clip(string(fq.Outcome)))
-	}
+	fq := readFireQuery(q, j.Schedule.Timezone)
 	if err := q.finish(); err != nil {
 		return err
 	}
@@ -114,5 +141,5 @@ func (a *API) listFires(w http.ResponseWriter, r *request) error {
 		}
 	}
 	self := a.link("jobs", string(j.ID), "fires")
-	return write(w, r.Request, http.StatusOK, newCollection(r.Request, self, "inf:job-fire", items, start, limit, page.Total))
+	return write(w, r.Request, http.StatusOK, newCollection(r.Request, self, "inf:job-fire", items, fq.Start, fq.Limit, page.Total))
 }

@@ -9,9 +9,19 @@ import (
 )
 
 var sessionRoutes = []route{
-	{method: "POST", path: "/login/:domain", group: groupOpen, handle: (*API).login, accounts: true},
-	{method: "POST", path: "/logout", group: groupIdentity, handle: (*API).logout, accounts: true},
-	{method: "GET", path: "/session", group: groupIdentity, handle: (*API).session},
+	{
+		method: "POST", path: "/login/:domain", group: groupOpen, handle: (*API).login, accounts: true,
+		name: "login", summary: "Sign in; the session is in the cookie of the answer", body: reads(readCredentials),
+		answers: answers{200: loginView{}}, also: []int{401, 429},
+	},
+	{
+		method: "POST", path: "/logout", group: groupIdentity, handle: (*API).logout, accounts: true,
+		name: "logout", summary: "End the session", body: noFields, answers: answers{204: nothing{}},
+	},
+	{
+		method: "GET", path: "/session", group: groupIdentity, handle: (*API).session,
+		name: "getSession", summary: "Who the caller is and what it may do", answers: answers{200: sessionView{}},
+	},
 }
 
 // loginDomain is the domain of the built-in users in the path of a log-in (contract 15).
@@ -30,6 +40,16 @@ type loginView struct {
 	Lang   string   `json:"lang"`
 }
 
+type credentials struct {
+	username string
+	password jobs.Secret
+}
+
+// readCredentials reads the body of a log-in.
+func readCredentials(b *body) credentials {
+	return credentials{requiredText(b, "username"), jobs.Secret(requiredText(b, "password"))}
+}
+
 // login serves POST /login/{domain}. The id of the session is in the cookie alone.
 func (a *API) login(w http.ResponseWriter, r *request) error {
 	if r.params.ByName("domain") != loginDomain {
@@ -39,12 +59,12 @@ func (a *API) login(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	username, password := requiredText(b, "username"), requiredText(b, "password")
+	who := readCredentials(b)
 	if err := b.finish(); err != nil {
 		return err
 	}
 	accounts := a.options.Accounts
-	u, id, err := accounts.Login(r.Context(), accounts.ClientAddr(r.Request), username, jobs.Secret(password))
+	u, id, err := accounts.Login(r.Context(), accounts.ClientAddr(r.Request), who.username, who.password)
 	if err != nil {
 		return loginError(err)
 	}
@@ -76,6 +96,7 @@ func loginError(err error) error {
 // requiredText reads a string that has to be there and not empty.
 func requiredText(b *body, name string) string {
 	f := b.text(name)
+	b.note(name).required, b.note(name).notNull = true, true
 	_, sent := b.fields[name]
 	if !sent || f.Null || f.Set && f.Value == "" {
 		b.faults.Add(b.at(name), "is required")

@@ -24,6 +24,23 @@ const (
 	streamBatch = 500
 )
 
+// progressSnapshot is the progress of a run as it is.
+type progressSnapshot struct {
+	Status   jobs.RunStatus `json:"status"`
+	Progress []progressView `json:"progress"`
+}
+
+// statusEvent says that the status of a run has changed.
+type statusEvent struct {
+	Status jobs.RunStatus `json:"status"`
+}
+
+// runEvents are the events of a run.
+var runEvents = events{"progress": progressView{}, "log": logView{}, "status": statusEvent{}, "end": runView{}}
+
+// readSince reads the parameter since.
+func readSince(q *query) int { return q.integer("since", 0, 0, maxStart) }
+
 // runProgress serves GET /jobs/{id}/history/{historyId}/progress: a snapshot, or the live stream (contract 9.7).
 func (a *API) runProgress(w http.ResponseWriter, r *request) error {
 	ref, id, err := r.jobRun()
@@ -38,7 +55,7 @@ func (a *API) runProgress(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	since := q.integer("since", 0, 0, maxStart)
+	since := readSince(q)
 	if err := q.finish(); err != nil {
 		return err
 	}
@@ -52,7 +69,7 @@ func (a *API) runProgress(w http.ResponseWriter, r *request) error {
 				entries = append(entries, e)
 			}
 		}
-		return writePlain(w, r.Request, map[string]any{"status": run.Status, "progress": entries})
+		return writePlain(w, r.Request, progressSnapshot{run.Status, entries})
 	}
 	return fail(http.StatusNotAcceptable, "This route sends application/json or text/event-stream")
 }
@@ -236,7 +253,7 @@ func (s *stream) send(run *jobs.Run, logs []jobs.LogEntry, after int64, more boo
 	ended := run.Status.Terminal() && !more
 	if run.Status != s.status && !more {
 		s.status = run.Status
-		events = append(events, event{bound, "status", map[string]any{"status": run.Status}})
+		events = append(events, event{bound, "status", statusEvent{run.Status}})
 	}
 	if ended {
 		events = append(events, event{bound, "end", s.api.newRunView(run)})

@@ -12,9 +12,19 @@ import (
 )
 
 var tokenRoutes = []route{
-	{method: "GET", path: "/tokens", group: groupIdentity, handle: (*API).listTokens, accounts: true},
-	{method: "POST", path: "/tokens", group: groupIdentity, handle: (*API).createToken, accounts: true},
-	{method: "DELETE", path: "/tokens/:tokenId", group: groupIdentity, handle: (*API).deleteToken, accounts: true},
+	{
+		method: "GET", path: "/tokens", group: groupIdentity, handle: (*API).listTokens, accounts: true,
+		name: "listTokens", summary: "The caller's own tokens", query: asks(readTokenQuery),
+		answers: answers{200: page{rel: "inf:token", item: tokenView{}}},
+	},
+	{
+		method: "POST", path: "/tokens", group: groupIdentity, handle: (*API).createToken, accounts: true,
+		name: "createToken", summary: "Make a token; only this answer shows it", body: reads(readTokenSpec), answers: answers{201: tokenView{}},
+	},
+	{
+		method: "DELETE", path: "/tokens/:tokenId", group: groupIdentity, handle: (*API).deleteToken, accounts: true,
+		name: "deleteToken", summary: "Remove a token; it stops working at once", answers: answers{204: nothing{}},
+	},
 }
 
 // tokenSortFields are the fields by which tokens can be sorted.
@@ -40,14 +50,25 @@ func (a *API) newTokenView(t jobs.Token) tokenView {
 	}
 }
 
+type tokenQuery struct {
+	words        []string
+	sort         []jobs.SortKey
+	start, limit int
+}
+
+// readTokenQuery reads the parameters of GET /tokens.
+func readTokenQuery(q *query) tokenQuery {
+	start, limit := q.page(30)
+	return tokenQuery{q.words(), q.sort(tokenSortFields), start, limit}
+}
+
 // listTokens serves GET /tokens: the caller's own.
 func (a *API) listTokens(w http.ResponseWriter, r *request) error {
 	q, err := newQuery(r.Request)
 	if err != nil {
 		return err
 	}
-	start, limit := q.page(30)
-	words, keys := q.words(), q.sort(tokenSortFields)
+	tq := readTokenQuery(q)
 	if err := q.finish(); err != nil {
 		return err
 	}
@@ -56,15 +77,15 @@ func (a *API) listTokens(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	tokens = slices.DeleteFunc(slices.Clone(tokens), func(t jobs.Token) bool { return !hasWords(t.Name, words) })
-	sortTokens(tokens, keys)
+	tokens = slices.DeleteFunc(slices.Clone(tokens), func(t jobs.Token) bool { return !hasWords(t.Name, tq.words) })
+	sortTokens(tokens, tq.sort)
 	total := len(tokens)
-	first := min(start, total)
+	first := min(tq.start, total)
 	items := []tokenView{}
-	for _, t := range tokens[first:min(first+limit, total)] {
+	for _, t := range tokens[first:min(first+tq.limit, total)] {
 		items = append(items, a.newTokenView(t))
 	}
-	return write(w, r.Request, http.StatusOK, newCollection(r.Request, a.link("tokens"), "inf:token", items, start, limit, total))
+	return write(w, r.Request, http.StatusOK, newCollection(r.Request, a.link("tokens"), "inf:token", items, tq.start, tq.limit, total))
 }
 
 // hasWords reports whether every word occurs, without regard to case.
@@ -125,6 +146,19 @@ func compareOrLast(a, b time.Time) int {
 	return a.Compare(b)
 }
 
+// readTokenSpec reads the body of POST /tokens.
+func readTokenSpec(b *body) identity.TokenSpec {
+	spec := identity.TokenSpec{Name: requiredText(b, "name"), ReadOnly: given(b, "readOnly", b.boolean("readOnly")).Value}
+	if end := b.text("expiresAt"); end.Set && !end.Null {
+		var err error
+		if spec.ExpiresAt, err = jobs.ParseScheduleTime(end.Value, "", true); err != nil {
+			b.faults.Add("expiresAt", "%s", err)
+		}
+	}
+	b.ignore("id", "type", "createdAt", "lastUsedAt", "_links")
+	return spec
+}
+
 // createToken serves POST /tokens. Only a session may do it: a token that makes tokens would outlive its own end.
 func (a *API) createToken(w http.ResponseWriter, r *request) error {
 	if !r.identity.Cookie {
@@ -134,13 +168,7 @@ func (a *API) createToken(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	spec := identity.TokenSpec{Name: requiredText(b, "name"), ReadOnly: given(b, "readOnly", b.boolean("readOnly")).Value}
-	if end := b.text("expiresAt"); end.Set && !end.Null {
-		if spec.ExpiresAt, err = jobs.ParseScheduleTime(end.Value, "", true); err != nil {
-			b.faults.Add("expiresAt", "%s", err)
-		}
-	}
-	b.ignore("id", "type", "createdAt", "lastUsedAt", "_links")
+	spec := readTokenSpec(b)
 	if err := b.finish(); err != nil {
 		return err
 	}

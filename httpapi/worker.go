@@ -9,12 +9,33 @@ import (
 )
 
 var workerRoutes = []route{
-	{method: "GET", path: "/job-workers", group: groupSuper, handle: (*API).listWorkers},
-	{method: "GET", path: "/job-workers/:workerId", group: groupSuper, handle: (*API).getWorker},
-	{method: "PUT", path: "/job-workers/:workerId", group: groupCluster, handle: (*API).updateWorker},
-	{method: "DELETE", path: "/job-workers/:workerId", group: groupCluster, handle: (*API).deleteWorker},
-	{method: "GET", path: "/job-limits", group: groupSuper, handle: (*API).getLimits},
-	{method: "PUT", path: "/job-limits", group: groupSuper, handle: (*API).updateLimits},
+	{
+		method: "GET", path: "/job-workers", group: groupSuper, handle: (*API).listWorkers,
+		name: "listWorkers", summary: "The workers that are there, and the limits", query: asks(readWorkerQuery),
+		answers: answers{200: page{"inf:job-worker", workerView{}, workerCollection{}}},
+		words:   map[string]string{"status": "Only workers of this status; all but stopped, if left out"},
+	},
+	{
+		method: "GET", path: "/job-workers/:workerId", group: groupSuper, handle: (*API).getWorker,
+		name: "getWorker", summary: "Get a worker", answers: answers{200: workerView{}},
+	},
+	{
+		method: "PUT", path: "/job-workers/:workerId", group: groupCluster, handle: (*API).updateWorker,
+		name: "updateWorker", summary: "Drain a worker, take it back, or change how many runs it takes", body: reads(readWorkerPatch),
+		answers: answers{200: workerView{}}, also: []int{409},
+	},
+	{
+		method: "DELETE", path: "/job-workers/:workerId", group: groupCluster, handle: (*API).deleteWorker,
+		name: "deleteWorker", summary: "Remove the record of a worker that is gone", answers: answers{204: nothing{}}, also: []int{409},
+	},
+	{
+		method: "GET", path: "/job-limits", group: groupSuper, handle: (*API).getLimits,
+		name: "getLimits", summary: "How many runs may go on at a time", answers: answers{200: limitsView{}},
+	},
+	{
+		method: "PUT", path: "/job-limits", group: groupSuper, handle: (*API).updateLimits,
+		name: "updateLimits", summary: "Change the limits that are sent", body: reads(readLimitsPatch), answers: answers{200: limitsView{}},
+	},
 }
 
 // workerView is a worker (contract 12.2).
@@ -67,6 +88,16 @@ type workerCollection struct {
 	Limits limitsView `json:"limits"`
 }
 
+// readWorkerQuery reads the parameters of GET /job-workers (contract 12.3).
+func readWorkerQuery(q *query) jobs.WorkerQuery {
+	start, limit := q.page(30)
+	return jobs.WorkerQuery{
+		Sort: q.sort(jobs.WorkerSortFields), Statuses: anyOf(q, "status", workerStatuses...), Start: start, Limit: limit,
+	}
+}
+
+var workerStatuses = []jobs.WorkerStatus{jobs.WorkerActive, jobs.WorkerDraining, jobs.WorkerLost, jobs.WorkerStopped}
+
 // listWorkers serves GET /job-workers.
 func (a *API) listWorkers(w http.ResponseWriter, r *request) error {
 	limits, err := r.client.Limits(r.Context())
@@ -77,17 +108,7 @@ func (a *API) listWorkers(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	start, limit := q.page(30)
-	wq := jobs.WorkerQuery{Sort: q.sort(jobs.WorkerSortFields), Start: start, Limit: limit}
-	for _, s := range q.all("status") {
-		status := jobs.WorkerStatus(s)
-		switch status {
-		case jobs.WorkerActive, jobs.WorkerDraining, jobs.WorkerLost, jobs.WorkerStopped:
-			wq.Statuses = append(wq.Statuses, status)
-		default:
-			q.faults.Add("status", "is %q; active, draining, lost or stopped", clip(s))
-		}
-	}
+	wq := readWorkerQuery(q)
 	if err := q.finish(); err != nil {
 		return err
 	}
@@ -100,7 +121,7 @@ func (a *API) listWorkers(w http.ResponseWriter, r *request) error {
 		items[i] = a.newWorkerView(x, limits.Timeout)
 	}
 	return write(w, r.Request, http.StatusOK, workerCollection{
-		newCollection(r.Request, a.link("job-workers"), "inf:job-worker", items, start, limit, page.Total), a.newLimitsView(limits),
+		newCollection(r.Request, a.link("job-workers"), "inf:job-worker", items, wq.Start, wq.Limit, page.Total), a.newLimitsView(limits),
 	})
 }
 
@@ -133,7 +154,7 @@ func (a *API) updateWorker(w http.ResponseWriter, r *request) error {
 		return jobs.Forbidden("cluster:manage is not allowed")
 	}
 	id := jobs.WorkerID(r.params.ByName("workerId"))
-	patch, err := readWorkerPatch(r)
+	patch, err := r.workerPatch()
 	if err != nil {
 		return r.belowWorker(id, err)
 	}
@@ -153,14 +174,19 @@ func (r *request) belowWorker(id jobs.WorkerID, err error) error {
 	return err
 }
 
-func readWorkerPatch(r *request) (jobs.WorkerPatch, error) {
+// readWorkerPatch reads the body of PUT /job-workers/{workerId} (contract 12.3).
+func readWorkerPatch(b *body) jobs.WorkerPatch {
+	b.ignore("id", "hostname", "pid", "version", "running", "jobTypes", "actionTypes", "currentRuns", "startedAt", "heartbeatAt",
+		"timeoutAt", "stoppedAt", "_links")
+	return jobs.WorkerPatch{Status: word[jobs.WorkerStatus](b, "status"), Concurrency: b.integer("concurrency")}
+}
+
+func (r *request) workerPatch() (jobs.WorkerPatch, error) {
 	b, err := newBody(r.Request, false)
 	if err != nil {
 		return jobs.WorkerPatch{}, err
 	}
-	patch := jobs.WorkerPatch{Status: word[jobs.WorkerStatus](b, "status"), Concurrency: b.integer("concurrency")}
-	b.ignore("id", "hostname", "pid", "version", "running", "jobTypes", "actionTypes", "currentRuns", "startedAt", "heartbeatAt",
-		"timeoutAt", "stoppedAt", "_links")
+	patch := readWorkerPatch(b)
 	if err := b.finish(); err != nil {
 		return jobs.WorkerPatch{}, err
 	}
@@ -214,6 +240,15 @@ func (a *API) getLimits(w http.ResponseWriter, r *request) error {
 	return write(w, r.Request, http.StatusOK, a.newLimitsView(limits))
 }
 
+// readLimitsPatch reads the body of contract 12.4.
+func readLimitsPatch(b *body) jobs.LimitsPatch {
+	b.ignore("_links")
+	return jobs.LimitsPatch{
+		TenantConcurrency: b.integer("tenantConcurrency"), ClusterConcurrency: b.integer("clusterConcurrency"),
+		HeartbeatSeconds: b.integer("heartbeatSeconds"), TimeoutSeconds: b.integer("timeoutSeconds"),
+	}
+}
+
 // updateLimits serves PUT /job-limits.
 func (a *API) updateLimits(w http.ResponseWriter, r *request) error {
 	if _, err := r.client.Limits(r.Context()); err != nil {
@@ -223,11 +258,7 @@ func (a *API) updateLimits(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	patch := jobs.LimitsPatch{
-		TenantConcurrency: b.integer("tenantConcurrency"), ClusterConcurrency: b.integer("clusterConcurrency"),
-		HeartbeatSeconds: b.integer("heartbeatSeconds"), TimeoutSeconds: b.integer("timeoutSeconds"),
-	}
-	b.ignore("_links")
+	patch := readLimitsPatch(b)
 	cluster := b.has("clusterConcurrency") || b.has("heartbeatSeconds") || b.has("timeoutSeconds")
 	if cluster && !r.client.Principal().Rights.ManageCluster {
 		return jobs.Forbidden("cluster:manage is not allowed")
