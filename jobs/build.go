@@ -19,7 +19,7 @@ func (c *Client) build(ctx context.Context, j *Job, spec JobSpec, at time.Time) 
 	if spec.Slug != "" {
 		checkSlug(&f, spec.Slug)
 	}
-	if err := c.checkPrincipal(ctx, &f, j.OwnerID); err != nil {
+	if err := c.checkKnown(ctx, &f, "ownerId", j.OwnerID); err != nil {
 		return err
 	}
 	schedule, err := spec.Schedule.resolve(at)
@@ -332,21 +332,6 @@ func (s *Service) checkInterval(f *Faults, schedule Schedule) {
 	if gap := schedule.ShortestGap(); gap > 0 && gap < s.options.MinInterval {
 		f.Add("interval", "fires every %s; this system allows %s at the shortest", gap, s.options.MinInterval)
 	}
-}
-
-// checkPrincipal refuses owners that the directory does not know (R43).
-func (c *Client) checkPrincipal(ctx context.Context, f *Faults, id PrincipalID) error {
-	if c.service.directory == nil || id == c.principal.User {
-		return nil
-	}
-	known, err := c.service.directory.Principals(ctx, c.principal.Tenant, []PrincipalID{id})
-	if err != nil {
-		return err
-	}
-	if len(known) == 0 {
-		f.Add("ownerId", "is not a user or team: %q", id)
-	}
-	return nil
 }
 
 // checkConditions checks that conditions name earlier actions only; path gives the field of the action at an index.

@@ -17,6 +17,7 @@ import (
 // reached, is full, locked or read-only. After an ErrUnavailable of a write the outcome may be unclear (R4).
 type Store interface {
 	JobStore
+	ShareStore
 	StartStore
 	RunStore
 	WorkerStore
@@ -34,8 +35,8 @@ type Store interface {
 
 // JobStore keeps job definitions with their revisions.
 type JobStore interface {
-	// InsertJob stores a new job at revision 1. A slug that the tenant has already is a *ConflictError with Data["slug"]. More than
-	// MaxJobsPerTenant jobs, and a job with Broken, are a *ConflictError.
+	// InsertJob stores a new job at revision 1, with its Shares unless it is a draft. A slug that the tenant has already is a *ConflictError
+	// with Data["slug"]. More than MaxJobsPerTenant jobs, more than MaxShares shares, and a job with Broken, are a *ConflictError.
 	InsertJob(ctx context.Context, now time.Time, j *Job) error
 	// SaveJob replaces the stored job if its revision is still base, and stores it under j.Revision, which is base or base+1; a new
 	// revision is kept for its runs. Else ErrPrecondition. A job with Broken is a *ConflictError: what was read of it is not all of it;

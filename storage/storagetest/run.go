@@ -39,6 +39,7 @@ func subjects() []subject {
 	return []subject{
 		{"job", jobRules()},
 		{"job list", jobListRules()},
+		{"share", shareRules()},
 		{"revision", revisionRules()},
 		{"start", startRules()},
 		{"cancel", cancelRules()},

@@ -59,6 +59,10 @@ var invariants = []invariant{
 	SELECT id
 	FROM   jobs
 	WHERE  editing_id IS NOT NULL AND (slug IS NOT NULL OR next_run_at IS NOT NULL)`},
+	{"a share belongs to a job, and is neither its owner's nor one of a draft", `
+	SELECT s.job_id || ' with ' || s.principal_id
+	FROM   job_shares s LEFT JOIN jobs j ON j.id = s.job_id
+	WHERE  j.id IS NULL OR j.owner_id = s.principal_id OR j.editing_id IS NOT NULL`},
 	{"a live run is not in the history", `
 	SELECT id
 	FROM   runs

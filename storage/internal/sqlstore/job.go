@@ -159,6 +159,9 @@ func (c *Core) InsertJob(ctx context.Context, now time.Time, j *jobs.Job) error 
 		if _, err := t.exec(sqlInsertRevision, j.ID, j.Revision, definition, toMillis(now)); err != nil {
 			return err
 		}
+		if err := t.insertShares(j); err != nil {
+			return err
+		}
 		if !j.NextRunAt.IsZero() {
 			t.news.add(jobs.TopicPlan)
 		}
@@ -215,6 +218,7 @@ func (c *Core) SaveJob(ctx context.Context, now time.Time, j *jobs.Job, base int
 		if err != nil {
 			return err
 		}
+		j := laterOf(j, old)
 		if _, err := t.exec(sqlUpdateJob, jobArgs(j, set)...); err != nil {
 			return c.jobConflict(j, err)
 		}
@@ -239,6 +243,16 @@ func (c *Core) SaveJob(ctx context.Context, now time.Time, j *jobs.Job, base int
 		}
 		return t.regulate(j.ID, j.Policies)
 	})
+}
+
+// laterOf gives the job with an UpdatedAt that does not go back: shares and tags may have moved it since the job was read.
+func laterOf(j *jobs.Job, old *jobRow) *jobs.Job {
+	if toMillis(j.UpdatedAt) >= old.UpdatedAt {
+		return j
+	}
+	later := *j
+	later.UpdatedAt = fromMillis(old.UpdatedAt + 1)
+	return &later
 }
 
 // sameDefinition refuses a change of the definition without a new revision: runs name revisions, and those never change.

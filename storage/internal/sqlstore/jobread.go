@@ -211,21 +211,6 @@ type jobState struct {
 	EndedAt   int64          `db:"ended_at"`
 }
 
-// sqlListShares: primary key.
-const sqlListShares = `
-	SELECT job_id, principal_id, level, created_at, updated_at
-	FROM   job_shares
-	WHERE  job_id IN LIST(?)
-	ORDER  BY job_id, principal_id`
-
-type shareRow struct {
-	JobID       jobs.ID          `db:"job_id"`
-	PrincipalID jobs.PrincipalID `db:"principal_id"`
-	Level       jobs.Level       `db:"level"`
-	CreatedAt   int64            `db:"created_at"`
-	UpdatedAt   int64            `db:"updated_at"`
-}
-
 // complete makes jobs of rows, with what other tables tell of them.
 func (v *View) complete(rows []jobRow) ([]*jobs.Job, error) {
 	out := make([]*jobs.Job, len(rows))
@@ -259,17 +244,7 @@ func (v *View) complete(rows []jobRow) ([]*jobs.Job, error) {
 			}
 		}
 	}
-	var shares []shareRow
-	if err := v.all(&shares, sqlListShares, names); err != nil {
-		return nil, err
-	}
-	for _, s := range shares {
-		j := byID[s.JobID]
-		j.Shares = append(j.Shares, jobs.Share{
-			JobID: s.JobID, PrincipalID: s.PrincipalID, Level: s.Level, CreatedAt: fromMillis(s.CreatedAt), UpdatedAt: fromMillis(s.UpdatedAt),
-		})
-	}
-	return out, nil
+	return out, v.addShares(byID, names)
 }
 
 // sqlGetRemains: lookup by primary key.
