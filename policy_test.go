@@ -180,6 +180,18 @@ func TestPrograms_do_not_import_testing(t *testing.T) {
 	}
 }
 
+// TestKits_serve_tests_only: a conformance kit, and what it brings to tests, is in no program.
+func TestKits_serve_tests_only(t *testing.T) {
+	t.Parallel()
+	for _, f := range goFiles(t) {
+		for _, imported := range f.imports {
+			if below(imported, module) && strings.HasSuffix(imported, "test") && !f.test && !strings.HasSuffix(f.name, "test") {
+				t.Errorf("%s imports %s, which is for tests", f.path, imported)
+			}
+		}
+	}
+}
+
 func TestFiles_are_short(t *testing.T) {
 	t.Parallel()
 	for _, f := range goFiles(t) {

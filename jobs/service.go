@@ -24,6 +24,9 @@ type ServiceOptions struct {
 	// Directory knows users and teams. Nil: names are the ids, and every id is a principal.
 	Directory Directory
 
+	// Datasets are those of the host. Nil: naming one is refused.
+	Datasets Datasets
+
 	// MinInterval is the shortest time between two fires that a schedule may have; zero is no bound.
 	MinInterval time.Duration
 
