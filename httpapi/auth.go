@@ -19,6 +19,8 @@ type Identity struct {
 	Principal jobs.Principal
 	// Cookie: the browser sent the proof by itself, so requests from other origins are refused (R52).
 	Cookie bool
+	// Address is that of the client, for the audit; empty: the address that connects.
+	Address string
 	// DisplayName and Email are for GET /session; they may be empty.
 	DisplayName string
 	Email       string

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"errors"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -155,6 +156,8 @@ func (a *API) serve(w http.ResponseWriter, r *request, route route) error {
 	if n := len(r.URL.EscapedPath()) + len(r.URL.RawQuery) + 1; n > maxURL {
 		return fail(http.StatusBadRequest, "The URL has %d bytes; at most %d", n, maxURL)
 	}
+	origin := jobs.Origin{RequestID: r.id, Address: a.clientAddress(r.Request)}
+	r.Request = r.WithContext(jobs.WithOrigin(r.Context(), origin))
 	if route.group == groupOpen {
 		if err := a.origin.Check(r.Request); err != nil {
 			return jobs.Forbidden("cross-origin request")
@@ -168,6 +171,10 @@ func (a *API) serve(w http.ResponseWriter, r *request, route route) error {
 	if who.Principal.User == "" || who.Principal.Tenant == "" {
 		return jobs.ErrUnauthenticated
 	}
+	if who.Address != "" {
+		origin.Address = who.Address
+		r.Request = r.WithContext(jobs.WithOrigin(r.Context(), origin))
+	}
 	if who.Cookie {
 		if err := a.origin.Check(r.Request); err != nil {
 			return jobs.Forbidden("cross-origin request")
@@ -179,6 +186,18 @@ func (a *API) serve(w http.ResponseWriter, r *request, route route) error {
 	}
 	r.identity, r.client = who, a.service.As(who.Principal)
 	return route.handle(a, w, r)
+}
+
+// clientAddress is the address of the client as far as it can be believed.
+func (a *API) clientAddress(r *http.Request) string {
+	if a.options.Accounts != nil {
+		return a.options.Accounts.ClientAddr(r).String()
+	}
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr // of a server that has no ports, such as one on a Unix socket
+	}
+	return host
 }
 
 func safe(method string) bool { return method == http.MethodGet || method == http.MethodHead }

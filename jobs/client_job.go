@@ -37,7 +37,7 @@ func (c *Client) CheckJob(ctx context.Context, spec JobSpec) error {
 
 // newJob makes a job of a spec without storing it.
 func (c *Client) newJob(ctx context.Context, spec JobSpec, at time.Time) (*Job, error) {
-	if err := c.mayCreate(spec.OwnerID); err != nil {
+	if err := c.mayCreate(ctx, spec.OwnerID); err != nil {
 		return nil, err
 	}
 	owner := spec.OwnerID
@@ -62,24 +62,29 @@ func (c *Client) MayCreateJobs() bool {
 	return !c.principal.ReadOnly && (c.principal.Superuser || c.principal.Rights.CreateJobs)
 }
 
-func (c *Client) mayCreate(owner PrincipalID) error {
+func (c *Client) mayCreate(ctx context.Context, owner PrincipalID) error {
 	if err := c.identified(); err != nil {
 		return err
 	}
-	if err := c.writes(); err != nil {
+	if err := c.writes(ctx); err != nil {
 		return err
 	}
 	if !c.MayCreateJobs() {
-		return Forbidden("jobs:create is not allowed")
+		return c.denied(ctx, Forbidden("jobs:create is not allowed"), "jobs:create", "job", "", "")
 	}
 	if owner != "" && !c.principal.mayOwn(owner) {
-		return Forbidden("you may not own jobs for %q", owner)
+		return c.denied(ctx, Forbidden("you may not own jobs for %q", owner), "jobs:create", "job", "", "")
 	}
 	return nil
 }
 
 // insert stores a new job. Without a slug of the caller's the first free one of name, name-2, name-3 ... is taken.
 func (c *Client) insert(ctx context.Context, at time.Time, j *Job, slug string) error {
+	rows := []AuditRow{auditJob(AuditCreate, j)}
+	if secrets := newSecrets(&Job{}, j); len(secrets) > 0 {
+		rows = append(rows, auditJob(AuditSetSecret, j, secrets...))
+	}
+	ctx = c.audited(ctx, rows...)
 	if slug != "" {
 		j.Slug = slug
 		return c.service.store.InsertJob(ctx, at, j)
@@ -187,7 +192,7 @@ func (c *Client) DeleteJob(ctx context.Context, ref JobRef, force bool, expect P
 	if expect.Revision != 0 && expect.Revision != j.Revision {
 		return ErrPrecondition
 	}
-	return c.service.store.DeleteJob(ctx, now(), j.Tenant, j.ID, expect.Revision, force)
+	return c.service.store.DeleteJob(c.audited(ctx, auditJob(AuditDelete, j)), now(), j.Tenant, j.ID, expect.Revision, force)
 }
 
 // changeTries bounds how often a change is done anew because another process changed the job in between.
@@ -219,6 +224,7 @@ func (c *Client) change(ctx context.Context, ref JobRef, expect Precondition, f 
 		if !at.After(j.UpdatedAt) {
 			at = j.UpdatedAt.Add(time.Millisecond)
 		}
+		old := *j
 		j.Actions = slices.Clone(j.Actions)
 		if err := f(j, at); err != nil {
 			return nil, err
@@ -234,7 +240,11 @@ func (c *Client) change(ctx context.Context, ref JobRef, expect Precondition, f 
 			return j, nil
 		}
 		j.Revision, j.UpdatedAt, j.DefnUpdatedAt = base+1, at, at
-		err = c.service.store.SaveJob(ctx, at, j, base)
+		rows, err := auditChange(&old, j)
+		if err != nil {
+			return nil, err
+		}
+		err = c.service.store.SaveJob(c.audited(ctx, rows...), at, j, base)
 		if errors.Is(err, ErrPrecondition) {
 			continue
 		}

@@ -72,7 +72,7 @@ func (c *Client) start(ctx context.Context, ref JobRef, params []json.RawMessage
 			return nil, err
 		}
 	}
-	return c.service.store.StartRuns(ctx, now(), Start{
+	return c.service.store.StartRuns(c.audited(ctx, auditJob(AuditRun, j)), now(), Start{
 		Tenant: j.Tenant, JobID: j.ID, Trigger: TriggerManual, TriggeredBy: c.principal.User, Params: clean, Key: o.Key,
 	})
 }
@@ -143,7 +143,7 @@ func (c *Client) run(ctx context.Context, ref JobRef, id RunID, perm Permission)
 	if r.JobID != j.ID {
 		return nil, nil, NotFound("run")
 	}
-	if err := c.principal.check(j, perm); err != nil {
+	if err := c.allowed(ctx, j, perm); err != nil {
 		return nil, nil, err
 	}
 	return j, r, nil
@@ -168,7 +168,7 @@ func (c *Client) CancelRun(ctx context.Context, ref JobRef, id RunID) (*Run, err
 	if err != nil {
 		return nil, err
 	}
-	return c.service.store.CancelRun(ctx, now(), j.Tenant, id, c.principal.User)
+	return c.service.store.CancelRun(c.audited(ctx, auditRun(AuditCancel, j, id)), now(), j.Tenant, id, c.principal.User)
 }
 
 // DeleteRun removes an ended run with its log.
@@ -177,7 +177,7 @@ func (c *Client) DeleteRun(ctx context.Context, ref JobRef, id RunID) error {
 	if err != nil {
 		return err
 	}
-	return c.service.store.DeleteRun(ctx, j.Tenant, j.ID, id)
+	return c.service.store.DeleteRun(c.audited(ctx, auditRun(AuditDelete, j, id)), j.Tenant, j.ID, id)
 }
 
 // DeleteRuns removes the ended runs of a job that were created before a moment.
@@ -189,7 +189,7 @@ func (c *Client) DeleteRuns(ctx context.Context, ref JobRef, before time.Time) e
 	if before.IsZero() {
 		return Invalid("before", "is required")
 	}
-	return c.service.store.DeleteRuns(ctx, j.Tenant, j.ID, before)
+	return c.service.store.DeleteRuns(c.audited(ctx, AuditRow{Action: AuditDelete, Kind: "runs", Object: string(j.ID), JobID: j.ID}), j.Tenant, j.ID, before)
 }
 
 // Logs reads the log of a run.

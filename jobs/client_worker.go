@@ -4,7 +4,7 @@ import "context"
 
 // Workers lists the workers of the cluster; only for superusers.
 func (c *Client) Workers(ctx context.Context, q WorkerQuery) (Page[Worker], error) {
-	if err := c.superuser(); err != nil {
+	if err := c.superuser(ctx); err != nil {
 		return Page[Worker]{}, err
 	}
 	q.Tenant = c.principal.Tenant
@@ -13,7 +13,7 @@ func (c *Client) Workers(ctx context.Context, q WorkerQuery) (Page[Worker], erro
 
 // Worker reads one worker; only for superusers.
 func (c *Client) Worker(ctx context.Context, id WorkerID) (Worker, error) {
-	if err := c.superuser(); err != nil {
+	if err := c.superuser(ctx); err != nil {
 		return Worker{}, err
 	}
 	return c.service.store.Worker(ctx, id, c.principal.Tenant)
@@ -29,7 +29,7 @@ type WorkerPatch struct {
 
 // SteerWorker changes a live worker; needs the right to manage the cluster. A worker that is lost or stopped is ErrConflict.
 func (c *Client) SteerWorker(ctx context.Context, id WorkerID, p WorkerPatch) (Worker, error) {
-	if err := c.manager(); err != nil {
+	if err := c.manager(ctx); err != nil {
 		return Worker{}, err
 	}
 	if _, err := c.service.store.Worker(ctx, id, c.principal.Tenant); err != nil {
@@ -47,7 +47,10 @@ func (c *Client) SteerWorker(ctx context.Context, id WorkerID, p WorkerPatch) (W
 	if err := f.Err(); err != nil {
 		return Worker{}, err
 	}
-	if err := c.service.store.SteerWorker(ctx, id, status, concurrency); err != nil {
+	row := AuditRow{Action: AuditUpdate, Kind: "worker", Object: string(id), Fields: setFields(map[string]bool{
+		"status": p.Status.Set, "concurrency": p.Concurrency.Set,
+	})}
+	if err := c.service.store.SteerWorker(c.audited(ctx, row), id, status, concurrency); err != nil {
 		return Worker{}, err
 	}
 	return c.service.store.Worker(ctx, id, c.principal.Tenant)
@@ -55,28 +58,28 @@ func (c *Client) SteerWorker(ctx context.Context, id WorkerID, p WorkerPatch) (W
 
 // DeleteWorker removes the record of a worker that is lost or stopped; needs the right to manage the cluster.
 func (c *Client) DeleteWorker(ctx context.Context, id WorkerID) error {
-	if err := c.manager(); err != nil {
+	if err := c.manager(ctx); err != nil {
 		return err
 	}
-	return c.service.store.DeleteWorker(ctx, id)
+	return c.service.store.DeleteWorker(c.audited(ctx, AuditRow{Action: AuditDelete, Kind: "worker", Object: string(id)}), id)
 }
 
-func (c *Client) manager() error {
+func (c *Client) manager(ctx context.Context) error {
 	if err := c.identified(); err != nil {
 		return err
 	}
-	if err := c.writes(); err != nil {
+	if err := c.writes(ctx); err != nil {
 		return err
 	}
 	if !c.principal.Rights.ManageCluster {
-		return Forbidden("cluster:manage is not allowed")
+		return c.denied(ctx, Forbidden("cluster:manage is not allowed"), "cluster:manage", "", "", "")
 	}
 	return nil
 }
 
 // Limits reads the limits of the tenant and the cluster; only for superusers.
 func (c *Client) Limits(ctx context.Context) (Limits, error) {
-	if err := c.superuser(); err != nil {
+	if err := c.superuser(ctx); err != nil {
 		return Limits{}, err
 	}
 	return c.service.store.Limits(ctx, c.principal.Tenant)
@@ -92,15 +95,15 @@ type LimitsPatch struct {
 
 // SetLimits changes limits; workers obey with their next heartbeat.
 func (c *Client) SetLimits(ctx context.Context, p LimitsPatch) (Limits, error) {
-	if err := c.superuser(); err != nil {
+	if err := c.superuser(ctx); err != nil {
 		return Limits{}, err
 	}
-	if err := c.writes(); err != nil {
+	if err := c.writes(ctx); err != nil {
 		return Limits{}, err
 	}
 	cluster := p.ClusterConcurrency.Set || p.HeartbeatSeconds.Set || p.TimeoutSeconds.Set
 	if cluster && !c.principal.Rights.ManageCluster {
-		return Limits{}, Forbidden("cluster:manage is not allowed")
+		return Limits{}, c.denied(ctx, Forbidden("cluster:manage is not allowed"), "cluster:manage", "limits", "", "")
 	}
 	l, err := c.service.store.Limits(ctx, c.principal.Tenant)
 	if err != nil {
@@ -117,7 +120,11 @@ func (c *Client) SetLimits(ctx context.Context, p LimitsPatch) (Limits, error) {
 	if err := f.Err(); err != nil {
 		return Limits{}, err
 	}
-	if err := c.service.store.SetLimits(ctx, c.principal.Tenant, l, cluster); err != nil {
+	row := AuditRow{Action: AuditUpdate, Kind: "limits", Fields: setFields(map[string]bool{
+		"tenantConcurrency": p.TenantConcurrency.Set, "clusterConcurrency": p.ClusterConcurrency.Set,
+		"heartbeatSeconds": p.HeartbeatSeconds.Set, "timeoutSeconds": p.TimeoutSeconds.Set,
+	})}
+	if err := c.service.store.SetLimits(c.audited(ctx, row), c.principal.Tenant, l, cluster); err != nil {
 		return Limits{}, err
 	}
 	return c.service.store.Limits(ctx, c.principal.Tenant)

@@ -43,7 +43,7 @@ func (c *Client) PreviewAction(ctx context.Context, ref JobRef, id ActionID, r P
 	if r.Data != nil {
 		perm = PermissionEdit
 	}
-	if err := c.principal.check(j, perm); err != nil {
+	if err := c.allowed(ctx, j, perm); err != nil {
 		return nil, err
 	}
 	driver, previewer, err := c.previewer(a.Type)

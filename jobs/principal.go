@@ -13,6 +13,8 @@ type Principal struct {
 	// Superuser may do everything in the tenant.
 	Superuser bool
 	Rights    Rights
+	// Token is the id of the API token through which the user acts; empty for a session. It is for the audit and decides nothing.
+	Token string
 	// ReadOnly principals come from read-only tokens: they read as their user and change nothing.
 	ReadOnly bool
 }

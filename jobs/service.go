@@ -89,10 +89,18 @@ func (c *Client) permitted(ctx context.Context, ref JobRef, perm Permission) (*J
 	if ref.ID == "" && !j.hasPrefix(ref.Prefix) {
 		return nil, NotFound("job")
 	}
-	if err := c.principal.check(j, perm); err != nil {
+	if err := c.allowed(ctx, j, perm); err != nil {
 		return nil, err
 	}
 	return j, nil
+}
+
+// allowed is the check of a permission on a job that was read. Refusals are written down.
+func (c *Client) allowed(ctx context.Context, j *Job, perm Permission) error {
+	if err := c.principal.check(j, perm); err != nil {
+		return c.denied(ctx, err, AuditAction(perm), "job", string(j.ID), j.ID)
+	}
+	return nil
 }
 
 // hasPrefix reports whether a natural id may write the job with that prefix: its tenant or its owner, with or without the owner's
@@ -105,20 +113,20 @@ func (j *Job) hasPrefix(prefix string) bool {
 }
 
 // superuser is the check of the routes of group S.
-func (c *Client) superuser() error {
+func (c *Client) superuser(ctx context.Context) error {
 	if err := c.identified(); err != nil {
 		return err
 	}
 	if !c.principal.Superuser {
-		return Forbidden("only a superuser may do this")
+		return c.denied(ctx, Forbidden("only a superuser may do this"), "superuser", "", "", "")
 	}
 	return nil
 }
 
 // writes refuses principals of read-only tokens.
-func (c *Client) writes() error {
+func (c *Client) writes(ctx context.Context) error {
 	if c.principal.ReadOnly {
-		return Forbidden("the token is read-only")
+		return c.denied(ctx, Forbidden("the token is read-only"), "write", "", "", "")
 	}
 	return nil
 }

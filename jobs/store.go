@@ -28,6 +28,7 @@ type Store interface {
 	UserStore
 	SessionStore
 	TokenStore
+	AuditStore
 	Watcher
 	// Close ends the store after the writes that were accepted. Later calls are ErrUnavailable.
 	Close() error
@@ -97,8 +98,8 @@ type RunStore interface {
 	DeleteRun(ctx context.Context, tenant TenantID, job ID, id RunID) error
 	// DeleteRuns removes the ended runs of a job that were created before a moment. None is no error.
 	DeleteRuns(ctx context.Context, tenant TenantID, job ID, before time.Time) error
-	// Prune removes up to limit ended runs that the policy of their job, or keep, gives up (T9), and idempotency records that have
-	// expired. It returns how many runs it removed. The last ended run of a job stays (R68).
+	// Prune removes up to limit ended runs that the policy of their job, or keep, gives up (T9), idempotency records that have
+	// expired, and up to limit audit rows that are older than AuditRetention. It returns how many runs it removed. The last ended run of a job stays (R68).
 	Prune(ctx context.Context, now time.Time, keep Retention, limit int) (int, error)
 }
 

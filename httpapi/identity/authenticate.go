@@ -72,7 +72,7 @@ func (a *Accounts) byToken(ctx context.Context, text string) (Who, error) {
 	}
 	a.touch(ctx, "token", at, t.LastUsedAt, func() error { return a.store.TouchToken(ctx, hash, at) })
 	who := Who{Principal: a.principal(u), User: u, TokenID: t.ID}
-	who.Principal.ReadOnly = t.ReadOnly
+	who.Principal.ReadOnly, who.Principal.Token = t.ReadOnly, t.ID
 	return who, nil
 }
 

@@ -20,7 +20,7 @@ import (
 const applicationID = 0x4341524C
 
 // schemaVersion is the user_version of the newest migration.
-const schemaVersion = 2
+const schemaVersion = 3
 
 //go:embed migrations/*.sql
 var migrations embed.FS

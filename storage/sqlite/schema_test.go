@@ -23,6 +23,7 @@ import (
 var sums = map[string]string{
 	"0001_first_schema.sql": "d1f1636dc5046d47fe2ae949207e5b152b0ea39b4aea0a7a0462da69d4f0f82a",
 	"0002_run_totals.sql":   "a48f118b8afaa3c69fde05622113123af4408380191d08059c4d1344e236a93f",
+	"0003_audit.sql":        "c8e89b9d51e0c5b5a41d939f5e876c9cc480397f02c52e8976542403733ce541",
 }
 
 func TestMigrations(t *testing.T) {
@@ -78,7 +79,8 @@ func TestMigrations_totals(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, statement := range []string{"DROP TABLE run_totals", "DELETE FROM goose_db_version WHERE version_id = 2", "PRAGMA user_version = 1"} {
+	undo := append(dropLater(t), "DELETE FROM goose_db_version WHERE version_id > 1", "PRAGMA user_version = 1")
+	for _, statement := range undo {
 		if _, err := db.Exec(statement); err != nil {
 			t.Fatal(err)
 		}
@@ -94,6 +96,28 @@ func TestMigrations_totals(t *testing.T) {
 	if err := s.Check(ctx); err != nil {
 		t.Error(err)
 	}
+}
+
+// dropLater drops the tables of all migrations but the first, the newest first.
+func dropLater(t *testing.T) []string {
+	t.Helper()
+	files, err := filepath.Glob("migrations/*.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	table := regexp.MustCompile(`(?m)^CREATE TABLE (\w+)`)
+	var statements []string
+	for _, file := range files[1:] {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range table.FindAllStringSubmatch(string(text), -1) {
+			statements = append(statements, "DROP TABLE "+m[1])
+		}
+	}
+	slices.Reverse(statements)
+	return statements
 }
 
 // checkList reads the values of a CHECK (column IN (...)) of a table.

@@ -56,6 +56,7 @@ func subjects() []subject {
 		{"key", keyRules()},
 		{"identity", identityRules()},
 		{"prune", pruneRules()},
+		{"audit", auditRules()},
 		{"watch", watchRules()},
 		{"text and time", textRules()},
 		{"life", lifeRules()},

@@ -78,6 +78,8 @@ type Tx struct {
 	ended   map[jobs.ID]int
 	// onCommit is run after the commit, in order.
 	onCommit []func()
+	// nothingDone: the write found that its work was done before, so the audit rows of its context are not stored.
+	nothingDone bool
 }
 
 // NewTx makes the transaction that a dialect hands to a write. Prepare gives the statement of a text on the writing connection;
@@ -173,7 +175,10 @@ func (c *Core) write(ctx context.Context, operation string, do func(*Tx) error) 
 		if err := t.flushQueued(); err != nil {
 			return err
 		}
-		return t.flushEnded()
+		if err := t.flushEnded(); err != nil {
+			return err
+		}
+		return t.auditContext(ctx)
 	})
 	if err != nil {
 		c.defs.clear() // a definition may have been read that was never committed

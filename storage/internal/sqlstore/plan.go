@@ -113,8 +113,13 @@ func (t *Tx) disable(now time.Time, job *jobRow, reason string, result *jobs.Pla
 		return err
 	}
 	t.news.add(jobs.TopicPlan)
-	_, err = t.exec(sqlDisable, toMillis(now), job.ID)
-	return err
+	if _, err = t.exec(sqlDisable, toMillis(now), job.ID); err != nil {
+		return err
+	}
+	return t.addAudit(jobs.AuditRow{
+		ID: jobs.NewUUID(), At: now, Tenant: job.Tenant, Actor: "planner", ActorKind: jobs.ActorSystem, Action: jobs.AuditDisable, Kind: "job",
+		Object: string(job.ID), JobID: job.ID, Revision: job.Revision, Result: jobs.AuditOK,
+	})
 }
 
 // planning carries out the plan of one job.

@@ -150,6 +150,9 @@ func (c *Core) Prune(ctx context.Context, now time.Time, keep jobs.Retention, li
 		if _, err := t.exec(sqlDeleteExpiredKeys, toMillis(now.Add(-jobs.IdempotencyWindow))); err != nil {
 			return err
 		}
+		if err := t.pruneAudit(now, limit); err != nil {
+			return err
+		}
 		var ids []jobs.RunID
 		if err := t.all(&ids, sqlListStillEnded, texts(victims)); err != nil {
 			return err

@@ -37,7 +37,7 @@ func (c *Core) StartRuns(ctx context.Context, now time.Time, s jobs.Start) ([]jo
 		if s.Key != "" {
 			before, err := c.startedBefore(t, now, s)
 			if err != nil || before != nil {
-				runs = before
+				runs, t.nothingDone = before, true
 				return err
 			}
 		}
