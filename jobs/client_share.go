@@ -93,7 +93,7 @@ func (c *Client) removable(j *Job, p PrincipalID) (Share, error) {
 	if !ok && !j.IsDraft() {
 		return s, NotFound("share")
 	}
-	if err := c.writes(); err != nil {
+	if err := c.writes(ctx); err != nil {
 		return s, err
 	}
 	if c.principal.speaksFor(p) {
