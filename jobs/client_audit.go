@@ -186,3 +186,8 @@ func (c *Client) JobAudit(ctx context.Context, ref JobRef, q AuditQuery) (Page[A
 	q.Tenant, q.JobID = j.Tenant, j.ID
 	return c.service.store.Audit(ctx, q)
 }
+
+// auditShare is the row of a share given or taken.
+func auditShare(action AuditAction, j *Job, p PrincipalID) AuditRow {
+	return AuditRow{Action: action, Kind: "share", Object: string(p), JobID: j.ID}
+}

@@ -27,7 +27,7 @@ func (c *Client) Share(ctx context.Context, ref JobRef, p PrincipalID) (Share, e
 // share of somebody who has more.
 func (c *Client) PutShare(ctx context.Context, ref JobRef, p PrincipalID, level Level) (Share, error) {
 	err := c.changeShare(ctx, ref, func(j *Job) error {
-		if err := c.principal.check(j, PermissionShare); err != nil {
+		if err := c.allowed(ctx, j, PermissionShare); err != nil {
 			return err
 		}
 		was, _ := j.ShareOf(p)
@@ -54,7 +54,7 @@ func (c *Client) PutShare(ctx context.Context, ref JobRef, p PrincipalID, level 
 		if j.IsDraft() {
 			return errDraftShared
 		}
-		return c.service.store.PutShare(ctx, now(), j.Tenant, j.ID, p, level, was.Level)
+		return c.service.store.PutShare(c.audited(ctx, auditShare(AuditShare, j, p)), now(), j.Tenant, j.ID, p, level, was.Level)
 	})
 	if err != nil {
 		return Share{}, err
@@ -66,14 +66,14 @@ func (c *Client) PutShare(ctx context.Context, ref JobRef, p PrincipalID, level 
 // a single member does not decide for the others.
 func (c *Client) DeleteShare(ctx context.Context, ref JobRef, p PrincipalID) error {
 	return c.changeShare(ctx, ref, func(j *Job) error {
-		s, err := c.removable(j, p)
+		s, err := c.removable(ctx, j, p)
 		if err != nil {
 			return err
 		}
 		if j.IsDraft() {
 			return errDraftShared
 		}
-		return c.service.store.DeleteShare(ctx, now(), j.Tenant, j.ID, p, s.Level)
+		return c.service.store.DeleteShare(c.audited(ctx, auditShare(AuditUnshare, j, p)), now(), j.Tenant, j.ID, p, s.Level)
 	})
 }
 
@@ -83,12 +83,12 @@ func (c *Client) CanDeleteShare(ctx context.Context, ref JobRef, p PrincipalID) 
 	if err != nil {
 		return err
 	}
-	_, err = c.removable(j, p)
+	_, err = c.removable(ctx, j, p)
 	return err
 }
 
 // removable gives the share of a job that was read if the principal may take it away. A draft has no share that could be missing.
-func (c *Client) removable(j *Job, p PrincipalID) (Share, error) {
+func (c *Client) removable(ctx context.Context, j *Job, p PrincipalID) (Share, error) {
 	s, ok := j.ShareOf(p)
 	if !ok && !j.IsDraft() {
 		return s, NotFound("share")
@@ -99,7 +99,7 @@ func (c *Client) removable(j *Job, p PrincipalID) (Share, error) {
 	if c.principal.speaksFor(p) {
 		return s, nil
 	}
-	if err := c.principal.check(j, PermissionShare); err != nil {
+	if err := c.allowed(ctx, j, PermissionShare); err != nil {
 		return s, err
 	}
 	return s, c.mayGrant(j, LevelNone, s.Level)
