@@ -124,6 +124,9 @@ func check(d jobs.Driver, info jobs.DriverInfo) error {
 	if info.Kind != jobs.DriverAction && (info.Preview || info.Attachments) {
 		fault("only an action driver has previews and attachments")
 	}
+	if _, ok := d.(jobs.Renderer); info.Kind == jobs.DriverAttachment && !ok {
+		fault("an attachment driver needs a method Render")
+	}
 	if _, ok := d.(jobs.Previewer); info.Preview && !ok {
 		fault("Info().Preview is true, but there is no method Preview")
 	}

@@ -57,7 +57,7 @@ type actionView struct {
 }
 
 type actionParts struct {
-	Attachments []any `json:"inf:job-attachment"`
+	Attachments []attachmentView `json:"inf:job-attachment"`
 }
 
 func (a *API) newActionView(j *jobs.Job, index int) actionView {
@@ -69,7 +69,7 @@ func (a *API) newActionView(j *jobs.Job, index int) actionView {
 		},
 		ID: x.ID, JobID: j.ID, OriginID: text(x.OriginID), Type: x.Type, Name: x.Name, Index: index, Enabled: !x.Disabled,
 		Data: orObject(x.Data), RunConditions: x.Condition, OnError: x.OnError, stepPolicyView: newStepPolicyView(x.Step),
-		CreatedAt: stamp(x.CreatedAt), UpdatedAt: stamp(x.UpdatedAt), Embedded: actionParts{Attachments: []any{}},
+		CreatedAt: stamp(x.CreatedAt), UpdatedAt: stamp(x.UpdatedAt), Embedded: actionParts{Attachments: a.attachmentViews(j, x)},
 	}
 }
 

@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -18,6 +19,7 @@ type matrixJob struct {
 	job    jobs.ID
 	slug   string
 	action jobs.ActionID
+	file   jobs.AttachmentID
 	run    jobs.RunID
 	levels map[string]jobs.Level
 }
@@ -78,14 +80,16 @@ func TestAuthorization(t *testing.T) {
 func (w *world) matrixJob(caller string, owner jobs.PrincipalID, levels map[string]jobs.Level) matrixJob {
 	w.t.Helper()
 	j := w.job(caller, jobs.JobSpec{
-		Type: "ok", Name: "Matrix", OwnerID: owner, Actions: []jobs.ActionSpec{{Type: "noted", Name: "a"}},
+		Type: "ok", Name: "Matrix", OwnerID: owner, Actions: []jobs.ActionSpec{{
+			Type: "attach", Name: "a", Attachments: []jobs.AttachmentSpec{{Type: "file", Name: "f"}},
+		}},
 		Policies: func() *jobs.Policies { p := jobs.DefaultPolicies(); p.Overlap = jobs.OverlapQueue; return &p }(),
 	})
 	run, err := w.as(caller).Run(w.t.Context(), jobs.JobRef{ID: j.ID}, jobs.RunOptions{})
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return matrixJob{j.ID, j.NaturalID(), j.Actions[0].ID, run.ID, levels}
+	return matrixJob{j.ID, j.NaturalID(), j.Actions[0].ID, j.Actions[0].Attachments[0].ID, run.ID, levels}
 }
 
 // place is one way to fill the wildcards of a path. A nil job is one that nobody can see.
@@ -105,34 +109,74 @@ func placesOf(path string, team, own, foreign matrixJob) []place {
 	if !strings.HasPrefix(path, "/jobs/:id") {
 		return itemPlaces(path)
 	}
-	fill := func(id, action, run string) string {
-		return strings.NewReplacer(":id", id, ":jobActionId", action, ":historyId", run).Replace(path)
-	}
+	teams := partsOf(team)
 	places := []place{
-		{what: "unknown job", path: fill(unknownID, string(team.action), string(team.run))},
-		{what: "malformed job", path: fill(malformed, string(team.action), string(team.run))},
-		{what: "natural id of nobody", path: fill("globex:nothing", string(team.action), string(team.run))},
+		{what: "unknown job", path: teams.in(path, unknownID)},
+		{what: "malformed job", path: teams.in(path, malformed)},
+		{what: "natural id of nobody", path: teams.in(path, "globex:nothing")},
 	}
-	add := func(what string, j *matrixJob, action, run string, missing bool) {
-		places = append(places, place{what, fill(string(j.job), action, run), j, missing})
+	add := func(what string, j *matrixJob, p parts, missing bool) {
+		places = append(places, place{what, p.in(path, string(j.job)), j, missing})
 	}
 	for _, j := range []*matrixJob{&team, &own} {
-		add("own", j, string(j.action), string(j.run), false)
-		places = append(places, place{"natural id", fill(j.slug, string(j.action), string(j.run)), j, false})
-		if below := strings.Contains(path, ":jobActionId") || strings.Contains(path, ":historyId"); below {
+		add("own", j, partsOf(*j), false)
+		places = append(places, place{"natural id", partsOf(*j).in(path, j.slug), j, false})
+		if strings.Count(path, ":") > 1 {
 			other := &own
 			if j == &own {
 				other = &team
 			}
-			add("wrong parent", j, string(other.action), string(other.run), true)
-			add("foreign part", j, string(foreign.action), string(foreign.run), true)
-			add("unknown part", j, unknownID, unknownID, true)
-			add("malformed part", j, malformed, malformed, true)
+			add("wrong parent", j, partsOf(*other), true)
+			add("foreign part", j, partsOf(foreign), true)
+			add("unknown part", j, allParts(unknownID), true)
+			add("malformed part", j, allParts(malformed), true)
+			// The last id alone is wrong: what is above it is the job's own.
+			if last := path[strings.LastIndex(path, ":"):]; strings.Count(path, ":") > 2 {
+				last, _, _ = strings.Cut(last, "/")
+				add("wrong last parent", j, partsOf(*j).but(last, partsOf(*other)), true)
+				add("unknown last part", j, partsOf(*j).but(last, allParts(unknownID)), true)
+				add("malformed last part", j, partsOf(*j).but(last, allParts(malformed)), true)
+			}
 		}
 	}
-	add("foreign tenant", &foreign, string(foreign.action), string(foreign.run), false)
-	places = append(places, place{"foreign natural id", fill("initech:matrix", string(foreign.action), string(foreign.run)), &foreign, false})
+	add("foreign tenant", &foreign, partsOf(foreign), false)
+	places = append(places, place{"foreign natural id", partsOf(foreign).in(path, "initech:matrix"), &foreign, false})
 	return places
+}
+
+// parts are the ids below a job by their wildcards.
+type parts map[string]string
+
+func partsOf(j matrixJob) parts {
+	return parts{":jobActionId": string(j.action), ":jobActionAttachmentId": string(j.file), ":historyId": string(j.run)}
+}
+
+func allParts(id string) parts {
+	all := partsOf(matrixJob{})
+	for wildcard := range all {
+		all[wildcard] = id
+	}
+	return all
+}
+
+// but is p with the id of one wildcard from others.
+func (p parts) but(wildcard string, others parts) parts {
+	p = maps.Clone(p)
+	p[wildcard] = others[wildcard]
+	return p
+}
+
+// in fills the wildcards of a path.
+func (p parts) in(path, job string) string {
+	elements := strings.Split(path, "/")
+	for i, e := range elements {
+		if id, ok := p[e]; ok {
+			elements[i] = id
+		} else if e == ":id" {
+			elements[i] = job
+		}
+	}
+	return strings.Join(elements, "/")
 }
 
 // itemPlaces are those of routes that are not below a job. Nobody is hidden a worker or a driver that exists.
@@ -140,12 +184,13 @@ func itemPlaces(path string) []place {
 	if !strings.Contains(path, ":") {
 		return []place{{what: "no id", path: path}}
 	}
-	known := map[string]string{":workerId": "w1", ":driverId": map[bool]string{true: "ok", false: "noted"}[strings.HasPrefix(path, "/job-drivers")]}
+	driver := map[string]string{"/job-drivers": "ok", "/job-action-drivers": "noted", "/job-attachment-drivers": "made"}
+	known := map[string]string{":workerId": "w1", ":driverId": driver[path[:strings.LastIndex(path, "/")]]}
 	var places []place
 	for wildcard, id := range known {
 		if strings.Contains(path, wildcard) {
 			places = append(places,
-				place{what: "known", path: strings.Replace(path, wildcard, id, 1), missing: strings.HasPrefix(path, "/job-attachment-drivers")},
+				place{what: "known", path: strings.Replace(path, wildcard, id, 1)},
 				place{what: "unknown", path: strings.Replace(path, wildcard, "nothing-of-that", 1), missing: true})
 		}
 	}

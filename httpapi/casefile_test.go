@@ -155,6 +155,8 @@ func expandOne(name string, vars map[string]string) (string, error) {
 		return strings.TrimSuffix(strings.Repeat("0,", n), ","), nil
 	case "actions": // n actions
 		return strings.TrimSuffix(strings.Repeat(`{"type":"plain","name":"one"},`, n), ","), nil
+	case "attached": // n attachments
+		return strings.TrimSuffix(strings.Repeat(`{"type":"made","name":"one"},`, n), ","), nil
 	case "words":
 		return strings.TrimSuffix(strings.Repeat("w+", n), "+"), nil
 	case "params":

@@ -5,7 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"strings"
 
+	"github.com/carillon-go/carillon/drivers/file"
 	"github.com/carillon-go/carillon/jobs"
 )
 
@@ -52,7 +55,49 @@ func (g *gate) hold(ctx context.Context) error {
 
 func schema(text string) json.RawMessage { return json.RawMessage(text) }
 
-// testDrivers are: ok, fail, warn, block, chatty, flood, secret and params for jobs, noted, plain, broken and gone for actions.
+// madeDriver is an attachment driver of the tests: its text is its note.
+type madeDriver struct {
+	jobs.NotRun
+	info jobs.DriverInfo
+}
+
+func (d *madeDriver) Info() jobs.DriverInfo { return d.info }
+
+func (d *madeDriver) Render(_ context.Context, task *jobs.RenderTask) (*jobs.Contents, error) {
+	var in struct{ Note, Password string }
+	if err := json.Unmarshal(task.Data, &in); err != nil {
+		return nil, err
+	}
+	switch in.Note {
+	case "fail":
+		return nil, errors.New("cannot make it with " + in.Password)
+	case "panic":
+		panic("renderer of a test")
+	}
+	return &jobs.Contents{ContentType: "text/plain", Size: -1, Open: func(context.Context) (io.ReadCloser, error) {
+		return io.NopCloser(strings.NewReader(in.Note)), nil
+	}}, nil
+}
+
+// attach makes an output of what a task has attached.
+func attach(ctx context.Context, task *jobs.Task) (jobs.Output, error) {
+	list := []map[string]any{}
+	for _, c := range task.Attachments {
+		r, err := c.Open(ctx)
+		if err != nil {
+			return jobs.Output{}, err
+		}
+		text, err := io.ReadAll(r)
+		if err := errors.Join(err, r.Close()); err != nil {
+			return jobs.Output{}, err
+		}
+		list = append(list, map[string]any{"name": c.Name, "type": c.ContentType, "text": string(text)})
+	}
+	return jobs.Output{Data: map[string]any{"attached": list}}, nil
+}
+
+// testDrivers are: ok, fail, warn, block, chatty, flood, secret and params for jobs, noted, plain, broken, attach, hold and gone for actions,
+// file and made for attachments.
 func testDrivers(g *gate) []jobs.Driver {
 	open := schema(`{"type": "object", "properties": {
 		"note": {"type": "string", "maxLength": 200}, "to": {"type": "array", "items": {"type": "string"}},
@@ -78,10 +123,23 @@ func testDrivers(g *gate) []jobs.Driver {
 		}
 		return map[string]any{"data": task.Data, "params": task.Params}, nil
 	}
+	attaching := action("attach", attach)
+	attaching.info.Preview, attaching.info.Attachments = true, true
+	attaching.preview = func(task *jobs.Task) (any, error) { return map[string]any{"attached": len(task.Attachments)}, nil }
+	holding := action("hold", func(ctx context.Context, task *jobs.Task) (jobs.Output, error) {
+		if err := g.hold(ctx); err != nil {
+			return jobs.Output{}, err
+		}
+		return attach(ctx, task)
+	})
+	holding.info.Attachments = true
+	made := &madeDriver{info: jobs.DriverInfo{
+		ID: "made", Name: "Made text", Description: "for tests", Kind: jobs.DriverAttachment, Schema: open, Source: jobs.SourceHost,
+	}}
 	gone := action("gone", succeed)
 	gone.available = errors.New("no mail server is set")
 	return []jobs.Driver{
-		job("ok", "Works", succeed), params, noted, gone, action("plain", succeed),
+		job("ok", "Works", succeed), params, noted, gone, action("plain", succeed), attaching, holding, made, file.New(true),
 		job("fail", "Fails", fails), action("broken", fails),
 		job("warn", "Warns", func(_ context.Context, task *jobs.Task) (jobs.Output, error) {
 			task.Log.Warn("something is odd", "count", 3)

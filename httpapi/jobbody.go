@@ -79,7 +79,10 @@ func readActionSpec(b *body) jobs.ActionSpec {
 	if step, set := readStepPolicy(b); set {
 		spec.Step = &step
 	}
-	b.noEntries("attachments", "is not supported by this server yet")
+	for _, attachment := range b.list("attachments") {
+		spec.Attachments = append(spec.Attachments, readAttachmentSpec(attachment))
+		attachment.unknown()
+	}
 	b.requires("type", "name")
 	b.ignore(actionServerFields...)
 	return spec
@@ -96,6 +99,28 @@ func readActionPatch(b *body) jobs.ActionPatch {
 	b.ignore(actionServerFields...)
 	return p
 }
+
+// readAttachmentSpec reads the body of contract 8.3.
+func readAttachmentSpec(b *body) jobs.AttachmentSpec {
+	spec := jobs.AttachmentSpec{
+		Type: given(b, "type", b.text("type")).Value, Name: given(b, "name", b.text("name")).Value, Data: given(b, "data", b.object("data")).Value,
+	}
+	if index := given(b, "index", b.integer("index")); index.Set {
+		spec.Index = &index.Value
+	}
+	b.requires("type", "name")
+	b.ignore(attachmentServerFields...)
+	return spec
+}
+
+// readAttachmentPatch reads the body of contract 8.5.
+func readAttachmentPatch(b *body) jobs.AttachmentPatch {
+	p := jobs.AttachmentPatch{Type: b.text("type"), Name: b.text("name"), Index: b.integer("index"), Data: given(b, "data", b.object("data"))}
+	b.ignore(attachmentServerFields...)
+	return p
+}
+
+var attachmentServerFields = []string{"id", "jobActionId", "file", "createdAt", "updatedAt", "_links"}
 
 var actionServerFields = []string{"id", "jobId", "originId", "createdAt", "updatedAt", "_links", "_embedded"}
 

@@ -53,6 +53,24 @@ func (r *request) jobAction() (jobs.JobRef, jobs.ActionID, error) {
 	return ref, jobs.ActionID(id), nil
 }
 
+// attachment reads :id, :jobActionId and :jobActionAttachmentId, each looked at only when what is above it exists.
+func (r *request) attachment() (jobs.AttachmentRef, error) {
+	job, action, err := r.jobAction()
+	ref := jobs.AttachmentRef{Job: job, Action: action}
+	if err != nil {
+		return ref, err
+	}
+	id, err := r.uuid("jobActionAttachmentId", "attachment")
+	if err != nil {
+		if _, _, above := r.client.Action(r.Context(), job, action); above != nil {
+			return ref, above
+		}
+		return ref, err
+	}
+	ref.ID = jobs.AttachmentID(id)
+	return ref, nil
+}
+
 // jobRun reads :id and :historyId, in the same order.
 func (r *request) jobRun() (jobs.JobRef, jobs.RunID, error) {
 	ref, err := r.job()
@@ -142,6 +160,22 @@ func (r *request) expectUpdatedAt(ref jobs.JobRef, id jobs.ActionID) jobs.Precon
 			return 0 // as above
 		}
 		return j.Actions[i].UpdatedAt.UnixMilli()
+	})
+	return jobs.Precondition{UpdatedAt: time.UnixMilli(ms).UTC()}
+}
+
+// expectAttachment is If-Match of an attachment.
+func (r *request) expectAttachment(ref jobs.AttachmentRef) jobs.Precondition {
+	versions, star := r.ifMatch()
+	if star {
+		return jobs.Precondition{}
+	}
+	ms := expected(versions, "t", func() int64 {
+		in, err := r.client.Attachment(r.Context(), ref)
+		if err != nil {
+			return 0 // as above
+		}
+		return in.Attachment().UpdatedAt.UnixMilli()
 	})
 	return jobs.Precondition{UpdatedAt: time.UnixMilli(ms).UTC()}
 }

@@ -63,7 +63,7 @@ type route struct {
 
 // routes is the table. Each resource has its part beside its handlers.
 var routes = slices.Concat(
-	part("jobs", jobRoutes), part("actions", actionRoutes), part("history", runRoutes), part("schedules", scheduleRoutes),
+	part("jobs", jobRoutes), part("actions", actionRoutes), part("attachments", attachmentRoutes), part("history", runRoutes), part("schedules", scheduleRoutes),
 	part("workers", workerRoutes), part("drivers", driverRoutes), part("session", sessionRoutes), part("tokens", tokenRoutes),
 )
 

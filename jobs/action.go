@@ -22,9 +22,11 @@ type Action struct {
 	OnError   OnError    `json:"onError"`
 	Step      StepPolicy `json:"step"`
 	// Idempotent is what the driver said of these settings when they were written; see Repeatable.
-	Idempotent bool      `json:"idempotent,omitempty"`
-	CreatedAt  time.Time `json:"createdAt"`
-	UpdatedAt  time.Time `json:"updatedAt"`
+	Idempotent bool `json:"idempotent,omitempty"`
+	// Attachments are in their order; only drivers with DriverInfo.Attachments take some.
+	Attachments []Attachment `json:"attachments,omitempty"`
+	CreatedAt   time.Time    `json:"createdAt"`
+	UpdatedAt   time.Time    `json:"updatedAt"`
 }
 
 // OnError says what a failed action is for its run.

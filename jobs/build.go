@@ -89,6 +89,12 @@ func (c *Client) buildActions(ctx context.Context, f *Faults, j *Job, specs []Ac
 			return err
 		}
 		j.Actions[i].Data = data
+		for k := range j.Actions[i].Attachments {
+			a := &j.Actions[i].Attachments[k]
+			if a.Data, err = renameInData(a.Data, earlier); err != nil {
+				return err
+			}
+		}
 	}
 	return f.Merge("", checkConditions(j.Actions, conditionPath))
 }
@@ -142,6 +148,13 @@ func (c *Client) buildAction(ctx context.Context, j *Job, id ActionID, spec Acti
 		return Action{}, err
 	}
 	a.Data, a.Secrets, a.Idempotent = settings.data, settings.secrets, settings.idempotent
+	var attached []Attachment
+	if before != nil {
+		attached = before.Attachments
+	}
+	if err := c.buildAttachments(ctx, &f, j, &a, spec.Attachments, attached, at); err != nil {
+		return Action{}, err
+	}
 	return a, f.Err()
 }
 

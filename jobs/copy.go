@@ -64,10 +64,48 @@ func copyAction(ctx context.Context, a *Action, names map[string]string, c copyi
 	if out.Secrets, err = c.move(ctx, actionField(a.ID), actionField(out.ID), a.Secrets); err != nil {
 		return Action{}, err
 	}
+	if out.Attachments, err = copyAttachments(ctx, a, out.ID, names, c); err != nil {
+		return Action{}, err
+	}
 	if !c.at.IsZero() {
 		out.CreatedAt, out.UpdatedAt = c.at, c.at
 	}
 	return out, nil
+}
+
+// copyAttachments makes the attachments of the copy of an action. A draft's have new ids and say where they came from; on the way back each
+// gets the id that it had, so that its address stays. Uploaded contents are shared: they never change.
+func copyAttachments(ctx context.Context, a *Action, action ActionID, names map[string]string, c copying) ([]Attachment, error) {
+	var list []Attachment
+	taken := map[AttachmentID]bool{}
+	for _, x := range a.Attachments {
+		out := x
+		switch {
+		case c.origins:
+			out.ID, out.OriginID = NewAttachmentID(), x.ID
+		case x.OriginID != "" && !taken[x.OriginID]:
+			out.ID, out.OriginID = x.OriginID, ""
+		default:
+			out.ID, out.OriginID = NewAttachmentID(), ""
+		}
+		taken[out.ID] = true
+		if x.File != nil {
+			file := *x.File
+			out.File = &file
+		}
+		var err error
+		if out.Data, err = renameInData(slices.Clone(x.Data), names); err != nil {
+			return nil, err
+		}
+		if out.Secrets, err = c.move(ctx, AttachmentField(a.ID, x.ID), AttachmentField(action, out.ID), x.Secrets); err != nil {
+			return nil, err
+		}
+		if !c.at.IsZero() {
+			out.CreatedAt, out.UpdatedAt = c.at, c.at
+		}
+		list = append(list, out)
+	}
+	return list, nil
 }
 
 // move brings the secrets of one part to their new place.

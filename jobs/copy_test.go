@@ -22,7 +22,11 @@ var (
 	copiedActionFields = map[string]string{
 		"ID": "new", "OriginID": "the old id", "Type": "same", "Name": "same", "Disabled": "same", "OnError": "same", "Step": "same",
 		"Idempotent": "same", "Data": "names actions anew", "Condition": "names actions anew", "Secrets": "sealed anew",
-		"CreatedAt": "new", "UpdatedAt": "new",
+		"CreatedAt": "new", "UpdatedAt": "new", "Attachments": "made anew",
+	}
+	copiedAttachmentFields = map[string]string{
+		"ID": "new", "OriginID": "the old id", "Type": "same", "Name": "same", "Data": "names actions anew", "Secrets": "sealed anew",
+		"File": "same", "CreatedAt": "new", "UpdatedAt": "new",
 	}
 )
 
@@ -40,10 +44,15 @@ func copyWorld(t *testing.T) (*jobs.Service, *jobs.Definition) {
 	}
 	made := time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
 	action := func(id jobs.ActionID) jobs.Action {
-		field := "actions." + string(id) + ".data.token"
+		field, attachment := "actions."+string(id)+".data.token", jobs.NewAttachmentID()
 		return jobs.Action{
 			ID: id, OriginID: jobs.NewActionID(), Type: "post", Name: "Post", Disabled: true, Data: naming("a"), Condition: condition,
 			Secrets: jobs.Secrets{"token": sealFor(t, service.Vault(), field, "a.example")},
+			Attachments: []jobs.Attachment{{
+				ID: attachment, OriginID: jobs.NewAttachmentID(), Type: "file", Name: "a.csv", Data: naming("x"), CreatedAt: made, UpdatedAt: made,
+				Secrets: jobs.Secrets{"token": sealFor(t, service.Vault(), jobs.AttachmentField(id, attachment)+".token", "c.example")},
+				File:    &jobs.File{Key: jobs.NewBlobKey(), Name: "a.csv", ContentType: "text/csv", Size: 3, UpdatedAt: made},
+			}},
 			OnError: jobs.OnErrorWarn, Step: jobs.DefaultStepPolicy(), Idempotent: true, CreatedAt: made, UpdatedAt: made,
 		}
 	}
@@ -78,6 +87,11 @@ func TestCopyDefinition_Fields(t *testing.T) {
 	compareFields(t, "Definition", copiedFields, reflect.ValueOf(*d), reflect.ValueOf(got))
 	for i := range d.Actions {
 		compareFields(t, "Action", copiedActionFields, reflect.ValueOf(d.Actions[i]), reflect.ValueOf(got.Actions[i]))
+		old, copied := d.Actions[i].Attachments[0], got.Actions[i].Attachments[0]
+		compareFields(t, "Attachment", copiedAttachmentFields, reflect.ValueOf(old), reflect.ValueOf(copied))
+		if copied.OriginID != old.ID || !copied.CreatedAt.Equal(at) || old.File == copied.File {
+			t.Errorf("attachment of action %d: origin %s, made %s, file shared: %t", i, copied.OriginID, copied.CreatedAt, old.File == copied.File)
+		}
 		if got.Actions[i].OriginID != d.Actions[i].ID || !got.Actions[i].CreatedAt.Equal(at) || !got.Actions[i].UpdatedAt.Equal(at) {
 			t.Errorf("action %d: origin %s, times %s, %s", i, got.Actions[i].OriginID, got.Actions[i].CreatedAt, got.Actions[i].UpdatedAt)
 		}
@@ -120,7 +134,7 @@ func TestCopyDefinition_NamesNothingOld(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range got.Actions {
-		got.Actions[i].OriginID = ""
+		got.Actions[i].OriginID, got.Actions[i].Attachments[0].OriginID = "", ""
 	}
 	text, err := json.Marshal(got)
 	if err != nil {
@@ -130,8 +144,11 @@ func TestCopyDefinition_NamesNothingOld(t *testing.T) {
 		if strings.Contains(string(text), string(d.Actions[i].ID)) {
 			t.Errorf("the copy names action %d by its old id: %s", i, text)
 		}
+		if strings.Contains(string(text), string(d.Actions[i].Attachments[0].ID)) {
+			t.Errorf("the copy names the attachment of action %d by its old id: %s", i, text)
+		}
 	}
-	if want := "${actions." + string(got.Actions[0].ID) + ".data.x}"; strings.Count(string(text), want) != 3 {
+	if want := "${actions." + string(got.Actions[0].ID) + ".data.x}"; strings.Count(string(text), want) != 5 {
 		t.Errorf("the placeholders are not %s: %s", want, text)
 	}
 	if names := got.Actions[1].Condition.Actions(); len(names) != 1 || names[0] != string(got.Actions[0].ID) {
@@ -159,6 +176,7 @@ func TestCopyDefinition_Secrets(t *testing.T) {
 	for _, text := range []string{
 		open("data.secret", "b.example", got.Secrets["secret"]),
 		open("actions."+string(a.ID)+".data.token", "a.example", a.Secrets["token"]),
+		open(jobs.AttachmentField(a.ID, a.Attachments[0].ID)+".token", "c.example", a.Attachments[0].Secrets["token"]),
 	} {
 		if text != `"`+secretCanary+`"` {
 			t.Errorf("a secret became %q", text)

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// Driver is the code behind a job type or an action. Drivers are called concurrently.
+// Driver is the code behind a job type, an action or an attachment. Drivers are called concurrently. One of kind attachment is a Renderer
+// and its Run is never called.
 type Driver interface {
 	// Info never changes while the driver is registered.
 	Info() DriverInfo
@@ -56,7 +57,7 @@ type DriverInfo struct {
 	ParamsSchema json.RawMessage
 	// Idempotent: an interrupted step may be repeated (reliability section 2).
 	Idempotent bool
-	// Attachments and Preview are abilities of an action driver.
+	// Attachments and Preview are abilities of an action driver: it takes Task.Attachments, and it is a Previewer.
 	Attachments bool
 	Preview     bool
 	Source      DriverSource
@@ -105,6 +106,8 @@ type Task struct {
 	Data json.RawMessage
 	// Params are the inputs of the run, a JSON object.
 	Params json.RawMessage
+	// Attachments are those of the action in their order, rendered; none unless Info().Attachments.
+	Attachments []Contents
 	// Key is the effect key, the same for each attempt of this step (R18, R19).
 	Key string
 	// Attempt counts from 1; Resumed tells that an earlier attempt was interrupted and its outcome is unknown.

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -142,6 +143,12 @@ func (c *Client) ensuredParts(spec JobSpec) (map[string]string, error) {
 	for i, a := range spec.Actions {
 		if a.Data, err = c.service.publicData(DriverAction, a.Type, a.Data); err != nil {
 			return nil, JoinInvalid(indexPath("actions", i)+".data", err)
+		}
+		a.Attachments = slices.Clone(a.Attachments)
+		for k, x := range a.Attachments {
+			if a.Attachments[k].Data, err = c.service.publicData(DriverAttachment, x.Type, x.Data); err != nil {
+				return nil, JoinInvalid(JoinPath(indexPath("actions", i), indexPath("attachments", k))+".data", err)
+			}
 		}
 		actions[i] = a
 	}

@@ -15,6 +15,12 @@ type ID string
 // ActionID identifies an action of a job, a UUID.
 type ActionID string
 
+// AttachmentID identifies an attachment of an action, a UUID.
+type AttachmentID string
+
+// BlobKey names contents in a store of files: a UUID that we made, never anything that a caller wrote.
+type BlobKey string
+
 // RunID identifies a run, a UUID.
 type RunID string
 
@@ -42,6 +48,12 @@ func NewID() ID { return ID(newUUID()) }
 
 // NewActionID makes an action id.
 func NewActionID() ActionID { return ActionID(newUUID()) }
+
+// NewAttachmentID makes an attachment id.
+func NewAttachmentID() AttachmentID { return AttachmentID(newUUID()) }
+
+// NewBlobKey makes a key for contents that are to be stored.
+func NewBlobKey() BlobKey { return BlobKey(newUUID()) }
 
 // NewRunID makes a run id.
 func NewRunID() RunID { return RunID(newUUID()) }

@@ -67,6 +67,17 @@ type ActionSpec struct {
 	OnError OnError
 	// Step nil means DefaultStepPolicy.
 	Step *StepPolicy
+	// Attachments in their order; only for drivers that take some.
+	Attachments []AttachmentSpec
+}
+
+// AttachmentSpec is what a caller says of a new attachment (contract 8.3). Contents of the type "file" are uploaded afterwards.
+type AttachmentSpec struct {
+	Type string
+	Name string
+	// Index is the position; nil is the end.
+	Index *int
+	Data  json.RawMessage
 }
 
 // JobPatch is a partial update of a job (contract 2.4).
@@ -104,10 +115,20 @@ type ActionPatch struct {
 	OnInterrupt   Field[OnInterrupt]
 }
 
+// AttachmentPatch is a partial update of an attachment (contract 8.5).
+type AttachmentPatch struct {
+	// Type can only be repeated as it is stored.
+	Type  Field[string]
+	Name  Field[string]
+	Index Field[int]
+	// Data is merged at its first level: a key with null is removed.
+	Data Field[json.RawMessage]
+}
+
 // Precondition is what a caller expects to be stored (If-Match); zero fields expect nothing.
 type Precondition struct {
 	// Revision of the job.
 	Revision int64
-	// UpdatedAt of the action.
+	// UpdatedAt of the action or the attachment.
 	UpdatedAt time.Time
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/carillon-go/carillon/drivers/apicall"
 	"github.com/carillon-go/carillon/drivers/email"
+	"github.com/carillon-go/carillon/drivers/file"
 	"github.com/carillon-go/carillon/drivers/mail"
 	"github.com/carillon-go/carillon/drivers/safehttp"
 	"github.com/carillon-go/carillon/drivers/webhook"
@@ -19,10 +20,13 @@ type Options struct {
 	HTTP safehttp.Policy
 	// Mail is the mail server. Nil: the email drivers are there and not available.
 	Mail *mail.Settings
+	// Files says that the host has a store for files (jobs.ServiceOptions.Blobs). False: the attachment driver file is there and not
+	// available.
+	Files bool
 }
 
-// Drivers makes one of each: the job drivers api-call and email, the actions webhook and email. The two of HTTP share a
-// client. The error says which option is wrong; nothing is connected yet.
+// Drivers makes one of each: the job drivers api-call and email, the actions webhook and email, the attachment file. The two of HTTP
+// share a client. The error says which option is wrong; nothing is connected yet.
 func Drivers(o Options) ([]jobs.Driver, error) {
 	if o.HTTP.HeaderTimeout == 0 {
 		// The settings of a step bound the wait for an answer, 30 s unless they say otherwise (R58, contract 13.1).
@@ -43,5 +47,6 @@ func Drivers(o Options) ([]jobs.Driver, error) {
 		email.NewJob(sender),
 		email.NewAction(sender),
 		webhook.New(client),
+		file.New(o.Files),
 	}, nil
 }

@@ -20,8 +20,8 @@ func TestDrivers(t *testing.T) {
 		options   builtin.Options
 		available bool
 	}{
-		"closed":      {builtin.Options{}, false},
-		"with a mail": {builtin.Options{Mail: &mail.Settings{Host: "mail.example.com", From: "jobs@example.com"}}, true},
+		"closed": {builtin.Options{}, false},
+		"open":   {builtin.Options{Mail: &mail.Settings{Host: "mail.example.com", From: "jobs@example.com"}, Files: true}, true},
 	} {
 		all, err := builtin.Drivers(c.options)
 		if err != nil {
@@ -41,7 +41,7 @@ func TestDrivers(t *testing.T) {
 				t.Errorf("%s: Available of %s = %v", name, info.ID, a.Available())
 			}
 		}
-		if diff := cmp.Diff([]string{"job api-call", "job email", "action email", "action webhook"}, got); diff != "" {
+		if diff := cmp.Diff([]string{"job api-call", "job email", "action email", "action webhook", "attachment file"}, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}

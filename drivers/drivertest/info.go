@@ -64,6 +64,9 @@ func infoAbilities(_ context.Context, s Subject) error {
 	if info.Kind != jobs.DriverJob && len(info.ParamsSchema) > 0 {
 		return errors.New("only a job driver has a schema of params")
 	}
+	if _, ok := s.Driver.(jobs.Renderer); info.Kind == jobs.DriverAttachment && !ok {
+		return errors.New("the kind is attachment, but there is no method Render")
+	}
 	if _, ok := s.Driver.(jobs.Previewer); info.Preview && !ok {
 		return errors.New("Info().Preview is true, but there is no method Preview")
 	}
