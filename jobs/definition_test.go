@@ -58,6 +58,9 @@ func (f *filler) fill(v reflect.Value) {
 		f.fill(key)
 		f.fill(value)
 		v.SetMapIndex(key, value)
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		f.fill(v.Elem())
 	case reflect.String:
 		v.SetString(fmt.Sprintf("word-%d", f.n))
 	case reflect.Bool:
