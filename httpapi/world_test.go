@@ -54,7 +54,13 @@ func (b *logBuffer) String() string {
 // newWorld makes a world; change may set options of the API.
 func newWorld(t testing.TB, change ...func(*httpapi.Options)) *world {
 	t.Helper()
-	w := &world{t: t, path: filepath.Join(t.TempDir(), "jobs.db"), log: &logBuffer{}, gate: newGate(), callers: newCallers()}
+	return newWorldAt(t, t.TempDir(), change...)
+}
+
+// newWorldAt is newWorld with its files in a folder of the caller's: inside of a bubble there are no temporary folders.
+func newWorldAt(t testing.TB, folder string, change ...func(*httpapi.Options)) *world {
+	t.Helper()
+	w := &world{t: t, path: filepath.Join(folder, "jobs.db"), log: &logBuffer{}, gate: newGate(), callers: newCallers()}
 	logger := w.logger()
 	store, err := sqlite.Open(t.Context(), w.path, sqlite.Options{Logger: logger, Synchronous: "NORMAL", MinFreeBytes: -1})
 	if err != nil {

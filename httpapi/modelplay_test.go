@@ -1,0 +1,239 @@
+package httpapi_test
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/carillon-go/carillon/jobs"
+)
+
+var (
+	modelCommands = flag.Int("commands", 1000, "how many commands TestModel plays")
+	modelSeed     = flag.Uint64("seed", 1, "seed of TestModel")
+)
+
+// play is one game of random requests against the API and the model.
+type play struct {
+	t     testing.TB
+	w     *world
+	m     *model
+	dice  *rand.Rand
+	trace []string
+}
+
+// TestModel plays random commands of five principals, on a real store with a real engine in virtual time, and compares every answer with what a plain
+// model of the contract says. The same seed gives the same commands: go test ./httpapi -run TestModel -seed 7 -commands 10000.
+func TestModel(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorldAt(t, dir)
+		// Fewer heartbeats: hours of virtual time go by.
+		limits := jobs.DefaultLimits()
+		limits.Heartbeat, limits.Timeout = 5*time.Minute, time.Hour
+		if err := w.store.SetLimits(t.Context(), "globex", limits, true); err != nil {
+			t.Fatal(err)
+		}
+		w.startEngine()
+		p := &play{t: t, w: w, m: &model{now: time.Now(), tags: map[string]modelTag{}}, dice: rand.New(rand.NewPCG(*modelSeed, 0))}
+		for range *modelCommands {
+			p.pass(time.Second)
+			p.command()
+			if t.Failed() {
+				t.Fatalf("seed %d, command %d; the last ones were\n%s", *modelSeed, len(p.trace), strings.Join(p.trace[max(0, len(p.trace)-12):], "\n"))
+			}
+		}
+		w.check()
+	})
+}
+
+// commands are what can happen, each with its weight.
+var commands = []struct {
+	weight int
+	do     func(*play)
+}{
+	{10, (*play).createJob}, {12, (*play).getJob}, {12, (*play).updateJob}, {3, (*play).deleteJob}, {8, (*play).listJobs},
+	{8, (*play).addAction}, {4, (*play).deleteAction}, {12, (*play).run}, {6, (*play).history}, {3, (*play).wait},
+}
+
+func (p *play) command() {
+	total := 0
+	for _, c := range commands {
+		total += c.weight
+	}
+	n := p.dice.IntN(total)
+	for _, c := range commands {
+		if n -= c.weight; n < 0 {
+			c.do(p)
+			return
+		}
+	}
+}
+
+// pass lets virtual time go on. Runs that fire meanwhile have ended when it returns.
+func (p *play) pass(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+	for j, n := range p.m.pass(d) {
+		for range n {
+			j.runs = append(j.runs, modelRun{status: outcome(j), trigger: "schedule"})
+		}
+	}
+}
+
+// outcome is how the runs of a job end: all actions of the play work.
+func outcome(j *modelJob) string {
+	if j.kind == "fail" {
+		return "error"
+	}
+	return "success"
+}
+
+// ask sends a request and wants a status; it gives the body of the answer.
+func (p *play) ask(c modelCaller, want int, method, path string, body any) map[string]any {
+	p.t.Helper()
+	var text string
+	if body != nil {
+		encoded, err := json.Marshal(body)
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		text = string(encoded)
+	}
+	r := httptest.NewRequestWithContext(p.t.Context(), method, "/api"+path, strings.NewReader(text))
+	if body != nil {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	r.Header.Set(callerHeader, c.name)
+	w := httptest.NewRecorder()
+	p.w.api.ServeHTTP(w, r)
+	p.trace = append(p.trace, fmt.Sprintf("%s %s as %s %s: %d", method, path, c.name, text, w.Code))
+	if w.Code != want {
+		p.t.Errorf("%s %s as %s %s: status %d, want %d: %s", method, path, c.name, text, w.Code, want, w.Body)
+		return nil
+	}
+	answer := map[string]any{}
+	if w.Body.Len() > 0 && w.Body.Bytes()[0] == '{' {
+		if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil {
+			p.t.Errorf("%s %s: %v: %s", method, path, err, w.Body)
+		}
+	}
+	return answer
+}
+
+// same compares what the model knows of an answer with it. Members that the model does not know are not looked at.
+func (p *play) same(what string, want, got any) {
+	p.t.Helper()
+	encoded, err := json.Marshal(want)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	var plain any
+	if err := json.Unmarshal(encoded, &plain); err != nil {
+		p.t.Fatal(err)
+	}
+	if d := cmp.Diff(plain, narrow(plain, got)); d != "" {
+		p.t.Errorf("%s (-model +answer):\n%s", what, d)
+	}
+}
+
+// narrow leaves of an answer what the model has a word for.
+func narrow(want, got any) any {
+	switch want := want.(type) {
+	case map[string]any:
+		had, ok := got.(map[string]any)
+		if !ok {
+			return got
+		}
+		out := map[string]any{}
+		for name, value := range want {
+			if v, ok := had[name]; ok {
+				out[name] = narrow(value, v)
+			}
+		}
+		return out
+	case []any:
+		had, ok := got.([]any)
+		if !ok || len(had) != len(want) {
+			return got
+		}
+		out := make([]any, len(had))
+		for i := range had {
+			out[i] = narrow(want[i], had[i])
+		}
+		return out
+	}
+	return got
+}
+
+func one[T any](p *play, from []T) T { return from[p.dice.IntN(len(from))] }
+
+// chance is true n times out of a hundred.
+func (p *play) chance(n int) bool { return p.dice.IntN(100) < n }
+
+func (p *play) caller() modelCaller { return one(p, modelCallers) }
+
+// job is any job, of any tenant, drafts too; rarely one that does not exist.
+func (p *play) job() *modelJob {
+	if len(p.m.jobs) == 0 || p.chance(2) {
+		return nil
+	}
+	return one(p, p.m.jobs)
+}
+
+// target is a caller, a path of a job, and the job that the path names for that caller: by its id, or by one of its natural ids, under which
+// another tenant may have another one.
+func (p *play) target() (modelCaller, string, *modelJob) {
+	c, j := p.caller(), p.job()
+	switch {
+	case j == nil:
+		return c, "/jobs/" + unknownID, nil
+	case j.slug == "" || !p.chance(30):
+		return c, "/jobs/" + j.id, j
+	}
+	prefix := one(p, []string{j.tenant, strings.TrimPrefix(j.owner, "team:"), j.owner})
+	path := "/jobs/" + prefix + ":" + j.slug
+	for _, other := range p.m.jobs {
+		if other.tenant == c.tenant && other.slug == j.slug {
+			if prefix == other.tenant || prefix == other.owner || "team:"+prefix == other.owner {
+				return c, path, other
+			}
+		}
+	}
+	return c, path, nil
+}
+
+func idsOf(answer map[string]any, rel string) []string {
+	embedded, _ := answer["_embedded"].(map[string]any)
+	items, _ := embedded[rel].([]any)
+	ids := make([]string, len(items))
+	for i, item := range items {
+		fields, _ := item.(map[string]any)
+		ids[i], _ = fields["id"].(string)
+	}
+	return ids
+}
+
+func page[T any](list []T, start, limit int) []T {
+	start = min(start, len(list))
+	return list[start:min(start+limit, len(list))]
+}
+
+var modelNames = []string{"Stock", "orders", "Zug um Zug", "Nightly count", "stock report", "X"}
+
+func contains(text, word string) bool { return strings.Contains(strings.ToLower(text), strings.ToLower(word)) }
+
+func newestFirst[T any](list []T) []T {
+	list = slices.Clone(list)
+	slices.Reverse(list)
+	return list
+}
