@@ -14,13 +14,12 @@ import (
 	"github.com/carillon-go/carillon/jobs"
 )
 
-// matrixJob is a job of the matrix with one action and one run, and the level of each caller on it; who is not named has none.
+// matrixJob is a job of the matrix with one part of each kind, by the wildcard that names it, and the level of each caller on it; who is not
+// named has none.
 type matrixJob struct {
 	job    jobs.ID
 	slug   string
-	action jobs.ActionID
-	file   jobs.AttachmentID
-	run    jobs.RunID
+	parts  parts
 	levels map[string]jobs.Level
 }
 
@@ -38,8 +37,15 @@ func TestAuthorization(t *testing.T) {
 	for level, who := range map[jobs.Level]string{1: "share1", 2: "share2", 3: "share3", 5: "share5", 10: "share10"} {
 		w.share(team.job, who, level)
 	}
-	own := w.matrixJob("mara", "", map[string]jobs.Level{"mara": 10, "boss": 10, "root": 10})
+	team.parts[":principalId"] = "share3"
+	own := w.matrixJob("mara", "", map[string]jobs.Level{"mara": 10, "otto": 1, "boss": 10, "root": 10})
+	w.share(own.job, "otto", jobs.LevelRead)
+	own.parts[":principalId"] = "otto"
 	foreign := w.matrixJob("alien", "", nil)
+	if _, err := w.as("alien").PutShare(t.Context(), jobs.JobRef{ID: foreign.job}, "kim", jobs.LevelRead); err != nil {
+		t.Fatal(err)
+	}
+	foreign.parts[":principalId"] = "kim"
 	now := time.Now().UTC().Truncate(time.Millisecond)
 	if err := w.store.RegisterWorker(t.Context(), now, jobs.Worker{
 		ID: "w1", Hostname: "h", Status: jobs.WorkerActive, Concurrency: 1, StartedAt: now, HeartbeatAt: now,
@@ -89,7 +95,10 @@ func (w *world) matrixJob(caller string, owner jobs.PrincipalID, levels map[stri
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return matrixJob{j.ID, j.NaturalID(), j.Actions[0].ID, j.Actions[0].Attachments[0].ID, run.ID, levels}
+	parts := parts{
+		":jobActionId": string(j.Actions[0].ID), ":jobActionAttachmentId": string(j.Actions[0].Attachments[0].ID), ":historyId": string(run.ID),
+	}
+	return matrixJob{j.ID, j.NaturalID(), parts, levels}
 }
 
 // place is one way to fill the wildcards of a path. A nil job is one that nobody can see.
@@ -109,7 +118,7 @@ func placesOf(path string, team, own, foreign matrixJob) []place {
 	if !strings.HasPrefix(path, "/jobs/:id") {
 		return itemPlaces(path)
 	}
-	teams := partsOf(team)
+	teams := team.parts
 	places := []place{
 		{what: "unknown job", path: teams.in(path, unknownID)},
 		{what: "malformed job", path: teams.in(path, malformed)},
@@ -119,41 +128,49 @@ func placesOf(path string, team, own, foreign matrixJob) []place {
 		places = append(places, place{what, p.in(path, string(j.job)), j, missing})
 	}
 	for _, j := range []*matrixJob{&team, &own} {
-		add("own", j, partsOf(*j), false)
-		places = append(places, place{"natural id", partsOf(*j).in(path, j.slug), j, false})
+		add("own", j, j.parts, false)
+		places = append(places, place{"natural id", j.parts.in(path, j.slug), j, false})
 		if strings.Count(path, ":") > 1 {
 			other := &own
 			if j == &own {
 				other = &team
 			}
-			add("wrong parent", j, partsOf(*other), true)
-			add("foreign part", j, partsOf(foreign), true)
-			add("unknown part", j, allParts(unknownID), true)
-			add("malformed part", j, allParts(malformed), true)
+			add(wrongParent, j, other.parts, true)
+			add("foreign part", j, foreign.parts, true)
+			add("unknown part", j, teams.all(unknownID), true)
+			add("malformed part", j, teams.all(malformed), true)
 			// The last id alone is wrong: what is above it is the job's own.
 			if last := path[strings.LastIndex(path, ":"):]; strings.Count(path, ":") > 2 {
 				last, _, _ = strings.Cut(last, "/")
-				add("wrong last parent", j, partsOf(*j).but(last, partsOf(*other)), true)
-				add("unknown last part", j, partsOf(*j).but(last, allParts(unknownID)), true)
-				add("malformed last part", j, partsOf(*j).but(last, allParts(malformed)), true)
+				add("wrong last parent", j, j.parts.but(last, other.parts), true)
+				add("unknown last part", j, j.parts.but(last, teams.all(unknownID)), true)
+				add("malformed last part", j, j.parts.but(last, teams.all(malformed)), true)
 			}
 		}
 	}
-	add("foreign tenant", &foreign, partsOf(foreign), false)
-	places = append(places, place{"foreign natural id", partsOf(foreign).in(path, "initech:matrix"), &foreign, false})
+	add("foreign tenant", &foreign, foreign.parts, false)
+	places = append(places, place{"foreign natural id", foreign.parts.in(path, "initech:matrix"), &foreign, false})
 	return places
+}
+
+const wrongParent = "wrong parent"
+
+// puts tells in which places a PUT makes the part that is missing.
+func puts(route httpapi.RouteLine, _ place) bool {
+	switch route.Method + " " + route.Path {
+	case "PUT /jobs/:id/shares/:principalId":
+		return true // whether somebody has that name is a matter of the input
+	}
+	return false
 }
 
 // parts are the ids below a job by their wildcards.
 type parts map[string]string
 
-func partsOf(j matrixJob) parts {
-	return parts{":jobActionId": string(j.action), ":jobActionAttachmentId": string(j.file), ":historyId": string(j.run)}
-}
-
-func allParts(id string) parts {
-	all := partsOf(matrixJob{})
-	for wildcard := range all {
+// all is p with the same id everywhere.
+func (p parts) all(id string) parts {
+	all := parts{}
+	for wildcard := range p {
 		all[wildcard] = id
 	}
 	return all
@@ -170,10 +187,13 @@ func (p parts) but(wildcard string, others parts) parts {
 func (p parts) in(path, job string) string {
 	elements := strings.Split(path, "/")
 	for i, e := range elements {
-		if id, ok := p[e]; ok {
-			elements[i] = id
-		} else if e == ":id" {
+		switch {
+		case e == ":id":
 			elements[i] = job
+		case strings.HasPrefix(e, ":"):
+			if elements[i] = p[e]; elements[i] == "" {
+				panic("the matrix has no part for " + path)
+			}
 		}
 	}
 	return strings.Join(elements, "/")
@@ -229,8 +249,11 @@ func wantedStatus(t *testing.T, route httpapi.RouteLine, at place, caller string
 		t.Fatalf("%s %s has no group of the matrix: %q", route.Method, route.Path, route.Group)
 	}
 	level := levelIn(at, name, p)
+	if route.Method == http.MethodDelete && strings.HasSuffix(at.path, "/shares/"+name) && level >= jobs.LevelRead {
+		level = jobs.LevelFull // everybody may give back their own share
+	}
 	switch {
-	case level < jobs.LevelRead || at.missing:
+	case level < jobs.LevelRead || at.missing && !puts(route, at):
 		return http.StatusNotFound
 	case level < levelOf[route.Group] || readOnly && writes:
 		return http.StatusForbidden

@@ -262,6 +262,8 @@ func (s *story) command(t testing.TB, line string) {
 		if _, err = fmt.Sscan(arg(3), &level); err == nil {
 			s.share(jobs.ID(arg(1)), arg(2), jobs.Level(level))
 		}
+	case "draft": // draft JOB USER: a draft without its routes, as {{draft}}
+		s.vars["draft"] = string(s.draft(jobs.ID(arg(1)), jobs.PrincipalID(arg(2))))
 	case "plan": // plan MOMENT: the planner runs at that time
 		var now time.Time
 		if now, err = time.Parse(time.RFC3339, arg(1)); err == nil {

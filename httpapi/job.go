@@ -145,6 +145,9 @@ func (a *API) jobView(ctx context.Context, r *request, j *jobs.Job) (jobView, er
 	if perms.Run {
 		v.Links["inf:run"] = a.link("jobs", id)
 	}
+	if perms.Share {
+		v.Links["inf:job-shares"] = a.link("jobs", id, "shares")
+	}
 	return v, nil
 }
 

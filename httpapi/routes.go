@@ -23,6 +23,7 @@ const (
 	groupRead     group = "L1"
 	groupRun      group = "L2"
 	groupEdit     group = "L3"
+	groupShare    group = "L5"
 	groupFull     group = "L10"
 	groupSuper    group = "S"
 	groupCluster  group = "K"
@@ -65,6 +66,7 @@ type route struct {
 var routes = slices.Concat(
 	part("jobs", jobRoutes), part("actions", actionRoutes), part("attachments", attachmentRoutes), part("history", runRoutes), part("schedules", scheduleRoutes),
 	part("workers", workerRoutes), part("drivers", driverRoutes), part("session", sessionRoutes), part("tokens", tokenRoutes),
+	part("shares", shareRoutes),
 )
 
 // part marks the routes of a resource.

@@ -3,7 +3,6 @@ package httpapi_test
 import (
 	"bytes"
 	"context"
-	"database/sql"
 	"log/slog"
 	"net/http"
 	"path/filepath"
@@ -164,30 +163,38 @@ func (w *world) check() {
 	}
 }
 
-// share gives a level on a job behind the back of the store, or takes it away with level none: routes for shares do not exist yet.
+// share gives a level on a job of globex, or takes it away with level none.
 func (w *world) share(job jobs.ID, principal string, level jobs.Level) {
 	w.t.Helper()
-	db, err := sql.Open("sqlite", w.path)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	defer func() {
-		if err := db.Close(); err != nil {
-			w.t.Error(err)
-		}
-	}()
-	if level == jobs.LevelNone {
-		if _, err := db.ExecContext(w.t.Context(), `DELETE FROM job_shares WHERE job_id = ? AND principal_id = ?`, string(job), principal); err != nil {
-			w.t.Fatalf("unshare: %v", err)
-		}
-		return
-	}
-	at := time.Now().UnixMilli()
-	_, err = db.ExecContext(w.t.Context(), `INSERT INTO job_shares (job_id, principal_id, level, created_at, updated_at) VALUES (?, ?, ?, ?, ?)`,
-		string(job), principal, int(level), at, at)
+	p, now := jobs.PrincipalID(principal), time.Now().UTC().Truncate(time.Millisecond)
+	j, err := w.store.Job(w.t.Context(), "globex", jobs.JobRef{ID: job})
 	if err != nil {
 		w.t.Fatalf("share: %v", err)
 	}
+	was, _ := j.ShareOf(p)
+	if level == jobs.LevelNone {
+		err = w.store.DeleteShare(w.t.Context(), now, "globex", job, p, was.Level)
+	} else {
+		err = w.store.PutShare(w.t.Context(), now, "globex", job, p, level, was.Level)
+	}
+	if err != nil {
+		w.t.Fatalf("share: %v", err)
+	}
+}
+
+// draft stores a draft of a job of globex.
+func (w *world) draft(job jobs.ID, user jobs.PrincipalID) jobs.ID {
+	w.t.Helper()
+	j, err := w.store.Job(w.t.Context(), "globex", jobs.JobRef{ID: job})
+	if err != nil {
+		w.t.Fatalf("draft: %v", err)
+	}
+	d := *j
+	d.ID, d.EditingID, d.OwnerID, d.Slug, d.Revision, d.NextRunAt = jobs.NewID(), j.ID, user, "", 1, time.Time{}
+	if err := w.store.InsertJob(w.t.Context(), j.UpdatedAt, &d); err != nil {
+		w.t.Fatalf("draft: %v", err)
+	}
+	return d.ID
 }
 
 // as is the client of a caller of the tests.
