@@ -42,10 +42,17 @@ func (c *Client) build(ctx context.Context, j *Job, spec JobSpec, at time.Time) 
 		return err
 	}
 	j.Data, j.Secrets, j.Idempotent = settings.data, settings.secrets, settings.idempotent
+	twice := buildAssociations(&f, j, spec.Datasets, nil, at)
 	if err := c.buildActions(ctx, &f, j, spec.Actions, nil, at); err != nil {
 		return err
 	}
-	return f.Err()
+	if err := c.checkDatasets(ctx, &f, nil, &j.Definition, datasetPath); err != nil {
+		return err
+	}
+	if err := f.Err(); err != nil {
+		return err
+	}
+	return twice
 }
 
 // buildActions makes the actions of a job anew. Conditions may name actions of the same spec by their position there. One with the name and
@@ -96,7 +103,7 @@ func (c *Client) buildActions(ctx context.Context, f *Faults, j *Job, specs []Ac
 			}
 		}
 	}
-	return f.Merge("", checkConditions(j.Actions, conditionPath))
+	return f.Merge("", checkConditions(&j.Definition, conditionPath))
 }
 
 // renameInData rewrites placeholders that name an action by its position.
@@ -347,12 +354,13 @@ func (s *Service) checkInterval(f *Faults, schedule Schedule) {
 	}
 }
 
-// checkConditions checks that conditions name earlier actions only; path gives the field of the action at an index.
-func checkConditions(actions []Action, path func(int) string) error {
+// checkConditions checks that conditions name earlier actions and datasets of the job only; path gives the field of the action at an index.
+func checkConditions(d *Definition, path func(int) string) error {
 	var f Faults
+	actions, aliases := d.Actions, d.Aliases()
 	earlier := make([]string, 0, len(actions))
 	for i := range actions {
-		err := actions[i].Condition.Check(ConditionScope{EarlierActions: earlier})
+		err := actions[i].Condition.Check(ConditionScope{EarlierActions: earlier, Aliases: aliases})
 		var v *ValidationError
 		switch {
 		case err == nil:

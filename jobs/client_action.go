@@ -44,7 +44,7 @@ func (c *Client) AddAction(ctx context.Context, ref JobRef, spec ActionSpec) (*J
 			return Conflict("the job has %d actions already", MaxActions)
 		}
 		j.Actions = slices.Insert(j.Actions, index, a)
-		return checkConditions(j.Actions, func(i int) string { return ifIndex(i == index, "runConditions", conditionPath(i)) })
+		return checkConditions(&j.Definition, func(i int) string { return ifIndex(i == index, "runConditions", conditionPath(i)) })
 	})
 	return withAction(j, id, err)
 }
@@ -64,7 +64,7 @@ func (c *Client) UpdateAction(ctx context.Context, ref JobRef, id ActionID, patc
 		j.Actions = slices.Insert(slices.Delete(j.Actions, i, i+1), index, a)
 		// Only a condition that this patch brings can be wrong by itself; one that is stored became wrong by the move.
 		brings := patch.RunConditions.Set
-		if err := checkConditions(j.Actions, func(k int) string { return ifIndex(brings && k == index, "runConditions", "index") }); err != nil {
+		if err := checkConditions(&j.Definition, func(k int) string { return ifIndex(brings && k == index, "runConditions", "index") }); err != nil {
 			return err
 		}
 		if !expect.UpdatedAt.IsZero() && !expect.UpdatedAt.Equal(old.UpdatedAt) {

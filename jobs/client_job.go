@@ -225,8 +225,11 @@ func (c *Client) change(ctx context.Context, ref JobRef, expect Precondition, f 
 			at = j.UpdatedAt.Add(time.Millisecond)
 		}
 		old := *j
-		j.Actions = slices.Clone(j.Actions)
+		j.Actions, j.Datasets = slices.Clone(j.Actions), slices.Clone(j.Datasets)
 		if err := f(j, at); err != nil {
+			return nil, err
+		}
+		if err := c.mayUseDatasets(ctx, &old.Definition, &j.Definition); err != nil {
 			return nil, err
 		}
 		if expect.Revision != 0 && expect.Revision != base {

@@ -29,6 +29,7 @@ type copying struct {
 func copyDefinition(ctx context.Context, d *Definition, c copying) (Definition, error) {
 	out := *d
 	out.Ensured = nil
+	out.Datasets = copyAssociations(d.Datasets, c.at)
 	out.Actions = slices.Clone(d.Actions)
 	names := make(map[string]string, len(d.Actions))
 	for i := range d.Actions {

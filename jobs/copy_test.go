@@ -17,7 +17,7 @@ import (
 var (
 	copiedFields = map[string]string{
 		"Type": "same", "Name": "same", "Description": "same", "Schedule": "same", "Policies": "same", "Idempotent": "same",
-		"Data": "names actions anew", "Secrets": "sealed anew", "Actions": "made anew", "Ensured": "left behind",
+		"Data": "names actions anew", "Secrets": "sealed anew", "Actions": "made anew", "Datasets": "made anew", "Ensured": "left behind",
 	}
 	copiedActionFields = map[string]string{
 		"ID": "new", "OriginID": "the old id", "Type": "same", "Name": "same", "Disabled": "same", "OnError": "same", "Step": "same",
@@ -61,6 +61,10 @@ func copyWorld(t *testing.T) (*jobs.Service, *jobs.Definition) {
 		Data: naming("j"), Secrets: jobs.Secrets{"secret": sealFor(t, service.Vault(), "data.secret", "b.example")},
 		Actions: []jobs.Action{action(first), action(second)}, Policies: jobs.DefaultPolicies(), Idempotent: true,
 		Ensured: map[string]string{"name": "x"},
+		Datasets: []jobs.Association{{
+			Alias: "stock", DatasetID: "globex:stock", CreatedAt: made, UpdatedAt: made,
+			Snapshots: &jobs.SnapshotPolicy{When: jobs.SnapshotBoth, Datasets: []jobs.DatasetID{"globex:stock", "globex:orders"}, Keep: 3},
+		}},
 	}
 }
 

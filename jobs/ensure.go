@@ -20,7 +20,7 @@ type EnsureOptions struct {
 
 // Ensure creates the job of a spec at start-up, or updates it, by its Slug, which is required. It remembers what the code said last:
 // a field is written only if the code has changed since; what operators changed stays, unless Overwrite asks otherwise. The parts are
-// name, description, schedule, enabled, policies, data, and the actions as a whole. Calling it again with the same spec changes nothing.
+// name, description, schedule, enabled, policies, data, and the actions and the datasets, each as a whole. Calling it again with the same spec changes nothing.
 // Secrets in the settings are written when their part is.
 func (c *Client) Ensure(ctx context.Context, spec JobSpec, o EnsureOptions) (*Job, error) {
 	if err := c.identified(); err != nil {
@@ -83,10 +83,19 @@ func (c *Client) updateEnsured(ctx context.Context, ref JobRef, spec JobSpec, en
 		if err := c.ensureData(ctx, j, spec, said); err != nil {
 			return err
 		}
+		if said("datasets") {
+			if err := ensureAssociations(j, spec, at); err != nil {
+				return err
+			}
+		}
 		if said("actions") {
 			if err := c.ensureActions(ctx, j, spec, at); err != nil {
 				return err
 			}
+		}
+		// A dataset that the code no longer has may be named by an action that operators have made.
+		if err := checkConditions(&j.Definition, conditionPath); err != nil {
+			return err
 		}
 		j.Ensured = ensured
 		return nil
@@ -106,6 +115,18 @@ func (c *Client) ensureData(ctx context.Context, j *Job, spec JobSpec, said func
 	}
 	j.Data, j.Secrets, j.Idempotent = settings.data, settings.secrets, settings.idempotent
 	return nil
+}
+
+// ensureAssociations replaces the datasets. One that is as it was keeps its times.
+func ensureAssociations(j *Job, spec JobSpec, at time.Time) error {
+	old := j.Datasets
+	j.Datasets = nil
+	var f Faults
+	twice := buildAssociations(&f, j, spec.Datasets, old, at)
+	if err := f.Err(); err != nil {
+		return err
+	}
+	return twice
 }
 
 // ensureActions replaces the actions. One with the name and type of a stored action keeps its id, so that the history stays readable, and
@@ -155,6 +176,7 @@ func (c *Client) ensuredParts(spec JobSpec) (map[string]string, error) {
 	parts := map[string]any{
 		"name": spec.Name, "description": spec.Description, "schedule": spec.Schedule, "enabled": !spec.Disabled,
 		"policies": spec.Policies, "data": data, "actions": actions,
+		"datasets": spec.Datasets,
 	}
 	hashes := make(map[string]string, len(parts))
 	for name, value := range parts {

@@ -62,9 +62,11 @@ type Definition struct {
 	// Data are the settings of the driver, a JSON object without secrets.
 	Data json.RawMessage `json:"data"`
 	// Secrets are the sealed values of the driver's writeOnly properties, by their path in Data.
-	Secrets  Secrets  `json:"secrets,omitempty"`
-	Actions  []Action `json:"actions,omitempty"`
-	Policies Policies `json:"policies"`
+	Secrets Secrets  `json:"secrets,omitempty"`
+	Actions []Action `json:"actions,omitempty"`
+	// Datasets are the datasets that the job names, in their order.
+	Datasets []Association `json:"datasets,omitempty"`
+	Policies Policies      `json:"policies"`
 	// Idempotent is what the job driver said of these settings when they were written; see Repeatable.
 	Idempotent bool `json:"idempotent,omitempty"`
 	// Ensured are hashes of what code said last of each part; see Client.Ensure. Nil for jobs that no code ensures.

@@ -21,6 +21,8 @@ type JobSpec struct {
 	// Data are the settings of the driver, a JSON object; nil is the empty object.
 	Data    json.RawMessage
 	Actions []ActionSpec
+	// Datasets are the datasets of the job, in their order.
+	Datasets []AssociationSpec
 	// Policies nil means DefaultPolicies.
 	Policies *Policies
 }

@@ -118,6 +118,28 @@ func Check(value any) []Fault {
 	return w.faults
 }
 
+// Find gives the places in a JSON-like value whose strings have a placeholder with that path or one below it.
+func Find(value any, prefix string) []string {
+	var found []string
+	w := stringWalk{}
+	w.text = func(path func() string, s string) string {
+		names := false
+		err := eachPiece(s, func(p piece) {
+			names = names || p.path == prefix || strings.HasPrefix(p.path, prefix+".")
+		})
+		if names && err == nil { // Check refuses the others
+			where := ""
+			if path != nil {
+				where = path()
+			}
+			found = append(found, where)
+		}
+		return s
+	}
+	w.value(nil, value)
+	return found
+}
+
 // Rewrite returns a copy of a JSON-like value in which placeholders name actions anew. Keys and values of the map are ids, or "[n]" for
 // the inline form. All other text stays as it is.
 func Rewrite(value any, names map[string]string) any {
