@@ -46,7 +46,7 @@ func (c *Client) build(ctx context.Context, j *Job, spec JobSpec, at time.Time) 
 	if err := c.buildActions(ctx, &f, j, spec.Actions, nil, at); err != nil {
 		return err
 	}
-	if err := c.checkDatasets(ctx, &f, nil, &j.Definition, datasetPath); err != nil {
+	if err := c.checkDatasets(ctx, &f, "", nil, &j.Definition, datasetPath); err != nil {
 		return err
 	}
 	if err := f.Err(); err != nil {

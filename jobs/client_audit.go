@@ -129,6 +129,15 @@ func partsOf(j *Job) (map[string]json.RawMessage, error) {
 			return nil, err
 		}
 	}
+	delete(parts, "datasets")
+	for i := range j.Datasets {
+		if parts["datasets."+j.Datasets[i].Alias], err = json.Marshal(struct {
+			Index       int
+			Association Association
+		}{i, j.Datasets[i]}); err != nil {
+			return nil, err
+		}
+	}
 	for name, value := range map[string]any{"slug": j.Slug, "ownerId": j.OwnerID, "enabled": j.Enabled} {
 		if parts[name], err = json.Marshal(value); err != nil {
 			return nil, err

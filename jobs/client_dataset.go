@@ -27,7 +27,7 @@ func (c *Client) association(ctx context.Context, ref JobRef, alias string, perm
 	if !ok {
 		return nil, 0, NotFound("dataset association")
 	}
-	return j, i, c.principal.check(j, perm)
+	return j, i, c.allowed(ctx, j, perm)
 }
 
 // AddAssociation adds a dataset to a job (contract 10.3) and gives the job with the index of the association. The caller must be allowed to
@@ -50,7 +50,7 @@ func (c *Client) AddAssociation(ctx context.Context, ref JobRef, spec Associatio
 		old := j.Definition
 		j.Datasets = slices.Insert(slices.Clone(j.Datasets), min(max(index, 0), len(j.Datasets)), a)
 		path := func(n datasetNeed) string { return ifIndex(n.alias == a.Alias, n.path, datasetPath(n)) }
-		if err := c.checkDatasets(ctx, &f, &old, &j.Definition, path); err != nil {
+		if err := c.checkDatasets(ctx, &f, j.ID, &old, &j.Definition, path); err != nil {
 			return err
 		}
 		if err := f.Err(); err != nil {
@@ -82,7 +82,7 @@ func (c *Client) UpdateAssociation(
 		j.Datasets = slices.Clone(j.Datasets)
 		j.Datasets[i] = a
 		path := func(n datasetNeed) string { return ifIndex(n.alias == alias, n.path, datasetPath(n)) }
-		if err := c.checkDatasets(ctx, &f, &old, &j.Definition, path); err != nil {
+		if err := c.checkDatasets(ctx, &f, j.ID, &old, &j.Definition, path); err != nil {
 			return err
 		}
 		if err := f.Err(); err != nil {
@@ -181,17 +181,19 @@ func datasetPath(n datasetNeed) string { return JoinPath(indexPath("datasets", n
 
 // mayUseDatasets is the check of every write for datasets (R44): what the new definition does with them and the old one did not, the caller
 // must be allowed to do itself.
-func (c *Client) mayUseDatasets(ctx context.Context, before, after *Definition) error {
+func (c *Client) mayUseDatasets(ctx context.Context, job ID, before, after *Definition) error {
 	var f Faults
-	if err := c.checkDatasets(ctx, &f, before, after, datasetPath); err != nil {
+	if err := c.checkDatasets(ctx, &f, job, before, after, datasetPath); err != nil {
 		return err
 	}
 	return f.Err()
 }
 
 // checkDatasets adds datasets that do not exist to the faults; one that the caller may not use as the job does is ErrForbidden. Before is nil
-// for a new job.
-func (c *Client) checkDatasets(ctx context.Context, f *Faults, before, after *Definition, path func(datasetNeed) string) error {
+// and job empty for a new job.
+func (c *Client) checkDatasets(
+	ctx context.Context, f *Faults, job ID, before, after *Definition, path func(datasetNeed) string,
+) error {
 	var ids []DatasetID
 	needs := newDatasetNeeds(before, after, c.service.drivers)
 	needs = slices.DeleteFunc(needs, func(n datasetNeed) bool {
@@ -222,7 +224,8 @@ func (c *Client) checkDatasets(ctx context.Context, f *Faults, before, after *De
 			continue
 		}
 		if lack := n.rights.Without(dataset.Rights); !lack.None() && !c.principal.Superuser {
-			return Forbidden("%s on the dataset %.80q is not allowed", lack.words(), n.id)
+			err := Forbidden("%s on the dataset %.80q is not allowed", lack.words(), n.id)
+			return c.denied(ctx, err, "dataset:use", "dataset", string(n.id), job)
 		}
 	}
 	return nil
@@ -270,7 +273,7 @@ func (c *Client) DatasetPermissions(ctx context.Context, ref JobRef, who Princip
 	}
 	if who != c.principal.User {
 		if c.principal.LevelOn(j) < LevelShare {
-			return nil, Forbidden("%s is not allowed", PermissionShare)
+			return nil, c.denied(ctx, Forbidden("%s is not allowed", PermissionShare), AuditAction(PermissionShare), "job", string(j.ID), j.ID)
 		}
 		var f Faults
 		if err := c.checkKnown(ctx, &f, "principalId", who); err != nil {

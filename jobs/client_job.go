@@ -229,7 +229,7 @@ func (c *Client) change(ctx context.Context, ref JobRef, expect Precondition, f 
 		if err := f(j, at); err != nil {
 			return nil, err
 		}
-		if err := c.mayUseDatasets(ctx, &old.Definition, &j.Definition); err != nil {
+		if err := c.mayUseDatasets(ctx, j.ID, &old.Definition, &j.Definition); err != nil {
 			return nil, err
 		}
 		if expect.Revision != 0 && expect.Revision != base {

@@ -157,7 +157,12 @@ type settingsPart struct {
 func settingsOf(d *Definition) []settingsPart {
 	parts := []settingsPart{{DriverJob, d.Type, "data", d.Data}}
 	for i := range d.Actions {
-		parts = append(parts, settingsPart{DriverAction, d.Actions[i].Type, indexPath("actions", i) + ".data", d.Actions[i].Data})
+		a, path := &d.Actions[i], indexPath("actions", i)
+		parts = append(parts, settingsPart{DriverAction, a.Type, path + ".data", a.Data})
+		for k := range a.Attachments {
+			at := &a.Attachments[k]
+			parts = append(parts, settingsPart{DriverAttachment, at.Type, path + "." + indexPath("attachments", k) + ".data", at.Data})
+		}
 	}
 	return parts
 }
@@ -175,7 +180,7 @@ func datasetUses(drivers Drivers, part settingsPart, aliases []string) ([]Datase
 	return user.DatasetUses(part.data, aliases), true
 }
 
-// aliasUsers are the places in a definition that name an alias: conditions, settings, and placeholders in them.
+// aliasUsers are the places in a definition that name an alias: conditions, settings of job, actions and attachments, and placeholders in them.
 func aliasUsers(d *Definition, drivers Drivers, alias string) ([]string, error) {
 	var users []string
 	for i := range d.Actions {
