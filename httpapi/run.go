@@ -61,13 +61,62 @@ type runView struct {
 	TriggeredBy text           `json:"triggeredBy"`
 	WorkerID    text           `json:"workerId"`
 	FireAt      stamp          `json:"fireAt"`
+	RetryOf     text           `json:"retryOf"`
+	Waiting     *waitView      `json:"waiting"`
 	Revision    int64          `json:"revision"`
 	Attempt     int            `json:"attempt"`
 	Duration    [2]stamp       `json:"duration"`
 	Data        runData        `json:"data"`
 	Progress    []progressView `json:"progress"`
+	Plan        []plannedView  `json:"plan"`
 	CreatedAt   stamp          `json:"createdAt"`
 	UpdatedAt   stamp          `json:"updatedAt"`
+}
+
+// waitView says why a queued run does not run yet (contract 20.5).
+type waitView struct {
+	Reason  jobs.WaitReason `json:"reason"`
+	Detail  string          `json:"detail"`
+	Until   stamp           `json:"until"`
+	Holders []holderView    `json:"holders"`
+}
+
+// holderView is a run in the way of another one.
+type holderView struct {
+	JobID     jobs.ID    `json:"jobId"`
+	JobName   string     `json:"jobName"`
+	HistoryID jobs.RunID `json:"historyId"`
+	StartedAt stamp      `json:"startedAt"`
+}
+
+func newWaitView(w *jobs.Wait) *waitView {
+	if w == nil {
+		return nil
+	}
+	v := &waitView{Reason: w.Reason, Detail: w.Detail(), Until: stamp(w.Until), Holders: make([]holderView, len(w.Holders))}
+	for i, h := range w.Holders {
+		v.Holders[i] = holderView{h.JobID, h.JobName, h.RunID, stamp(h.StartedAt)}
+	}
+	return v
+}
+
+// plannedView is a step to come (contract 20.5).
+type plannedView struct {
+	Index       int    `json:"index"`
+	JobActionID text   `json:"jobActionId"`
+	Name        text   `json:"name"`
+	Type        string `json:"type"`
+}
+
+// planned are the steps that were not reached yet; an ended run has none.
+func planned(r *jobs.Run) []plannedView {
+	steps := []plannedView{}
+	for i := range r.Steps {
+		if s := &r.Steps[i]; s.State == jobs.StepPending {
+			steps = append(steps, plannedView{Index: i, JobActionID: text(s.ActionID), Name: text(s.Name), Type: s.Type})
+		}
+	}
+	return steps
 }
 
 // runData are the outputs of a run.
@@ -109,8 +158,8 @@ func (a *API) newRunView(r *jobs.Run) runView {
 	v := runView{
 		Links: links{"self": a.link("jobs", string(r.JobID), "history", string(r.ID))}, ID: r.ID, JobID: r.JobID, OwnerID: string(r.OwnerID),
 		Status: r.Status, Warnings: r.Warnings, Error: text(r.Error), Trigger: r.Trigger, TriggeredBy: text(r.TriggeredBy),
-		WorkerID: text(r.WorkerID), FireAt: stamp(r.FireAt), Revision: r.Revision, Attempt: r.Attempt,
-		Duration: [2]stamp{stamp(r.StartedAt), stamp(r.EndedAt)}, Progress: progress(r), CreatedAt: stamp(r.CreatedAt),
+		WorkerID: text(r.WorkerID), FireAt: stamp(r.FireAt), RetryOf: text(r.RetryOf), Waiting: newWaitView(r.Waiting), Revision: r.Revision, Attempt: r.Attempt,
+		Duration: [2]stamp{stamp(r.StartedAt), stamp(r.EndedAt)}, Progress: progress(r), Plan: planned(r), CreatedAt: stamp(r.CreatedAt),
 		UpdatedAt: stamp(r.UpdatedAt),
 		Data:      runData{Params: orObject(r.Params), Driver: emptyObject, Actions: map[jobs.ActionID]json.RawMessage{}},
 	}
@@ -218,6 +267,11 @@ func (a *API) runJob(w http.ResponseWriter, r *request) error {
 	}
 	if wait.seconds != 0 {
 		if run, err = a.await(w, r, ref, run, wait.seconds); err != nil {
+			return err
+		}
+	}
+	if run.Waiting == nil {
+		if err := r.client.Explain(r.Context(), run); err != nil {
 			return err
 		}
 	}

@@ -160,10 +160,7 @@ func (c *Client) Jobs(ctx context.Context, q JobQuery) (Page[*Job], error) {
 	if err := checkSort(q.Sort, JobSortFields); err != nil {
 		return Page[*Job]{}, err
 	}
-	q.Tenant, q.ReadableBy = c.principal.Tenant, nil
-	if !c.principal.Superuser {
-		q.ReadableBy = c.principal.names()
-	}
+	q.Tenant, q.ReadableBy = c.principal.Tenant, c.readers()
 	return c.service.store.Jobs(ctx, q)
 }
 

@@ -107,7 +107,7 @@ func (c *Client) Wait(ctx context.Context, ref JobRef, id RunID) (*Run, error) {
 	defer stop()
 	for {
 		// The last look is made even when the caller has no time left.
-		r, err := c.RunByID(context.WithoutCancel(ctx), ref, id)
+		_, r, err := c.run(context.WithoutCancel(ctx), ref, id, PermissionRead)
 		if err != nil || r.Status.Terminal() {
 			return r, err
 		}
@@ -127,7 +127,10 @@ const waitPoll = 15 * time.Second
 // RunByID reads one run of a job.
 func (c *Client) RunByID(ctx context.Context, ref JobRef, id RunID) (*Run, error) {
 	_, r, err := c.run(ctx, ref, id, PermissionRead)
-	return r, err
+	if err != nil {
+		return nil, err
+	}
+	return r, c.explain(ctx, r)
 }
 
 // run reads a run below a job on which the principal has a permission; a run of another job does not exist there.
@@ -159,7 +162,11 @@ func (c *Client) Runs(ctx context.Context, ref JobRef, q RunQuery) (Page[*Run], 
 		return Page[*Run]{}, err
 	}
 	q.Tenant, q.JobID = j.Tenant, j.ID
-	return c.service.store.Runs(ctx, q)
+	page, err := c.service.store.Runs(ctx, q)
+	if err != nil {
+		return page, err
+	}
+	return page, c.explain(ctx, page.Items...)
 }
 
 // CancelRun stops a run (contract 3.3): a queued one ends at once, a running one as soon as its driver returns.

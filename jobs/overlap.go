@@ -21,11 +21,19 @@ type StartDecision struct {
 	Replace []RunID
 }
 
-// DecideStart applies the overlap policy (contract 20.1) to a new run of a job whose live runs are given.
-func DecideStart(p Policies, live []LiveRun) StartDecision {
+// DecideStart applies the overlap policy (contract 20.1) to a new run of a job whose live runs are given. Runs of a backfill go on beside the
+// schedule: the policy is not applied to them. The new run waits for the one that goes on, as runs of a job do not overlap, and goes before
+// the others of the backfill.
+func DecideStart(p Policies, all []LiveRun) StartDecision {
 	open := 0
 	var first RunID
-	for _, r := range live {
+	live := make([]LiveRun, 0, len(all))
+	for _, r := range all {
+		if r.Trigger != TriggerBackfill {
+			live = append(live, r)
+		}
+	}
+	for _, r := range all {
 		if !r.Blocked {
 			open++
 			if first == "" {
@@ -37,7 +45,7 @@ func DecideStart(p Policies, live []LiveRun) StartDecision {
 		return StartDecision{Admit: true, Blocked: open >= p.MaxConcurrent, Blocker: first}
 	}
 	if len(live) == 0 {
-		return StartDecision{Admit: true}
+		return StartDecision{Admit: true, Blocked: open > 0, Blocker: first}
 	}
 	d := StartDecision{Admit: true, Blocked: open > 0, Blocker: first}
 	switch p.Overlap {

@@ -26,6 +26,10 @@ type Run struct {
 	NotBefore time.Time
 	// FireAt is the fire that started the run; zero if none did.
 	FireAt time.Time
+	// RetryOf is the run that this one repeats; empty for none.
+	RetryOf RunID
+	// Pinned: the run executes its Revision, also if the job gets another one while it is queued.
+	Pinned bool
 	// Blocked: the run waits for another run of its job to end (overlap queue, cancel, or allow at its bound).
 	Blocked bool
 	// Losses counts the workers that were lost while they held the run.
@@ -42,6 +46,8 @@ type Run struct {
 	Error string
 	// Seq is the number of the newest event of the run; see RunEvents.
 	Seq int64
+	// Waiting says why a queued run does not run yet; nil if it is not queued. The reads of Client fill it, stores do not.
+	Waiting *Wait
 
 	CreatedAt time.Time
 	UpdatedAt time.Time
@@ -97,11 +103,12 @@ func (s RunStatus) CanBecome(next RunStatus) bool {
 // Trigger says what started a run.
 type Trigger string
 
-// A fire in time, a start by hand or by code, a fire that was later than the misfire grace.
+// A fire in time, a start by hand or by code, a fire that was later than the misfire grace, a fire of the past that was asked for.
 const (
 	TriggerSchedule Trigger = "schedule"
 	TriggerManual   Trigger = "manual"
 	TriggerCatchup  Trigger = "catchup"
+	TriggerBackfill Trigger = "backfill"
 )
 
 // LogEntry is one line of a run's log.

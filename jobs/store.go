@@ -20,6 +20,7 @@ type Store interface {
 	ShareStore
 	StartStore
 	RunStore
+	WaitStore
 	WorkerStore
 	WorkerAdminStore
 	PlanStore

@@ -44,6 +44,7 @@ func subjects() []subject {
 		{"start", startRules()},
 		{"cancel", cancelRules()},
 		{"history", historyRules()},
+		{"wait", waitRules()},
 		{"log", logRules()},
 		{"events", eventRules()},
 		{"exchange", exchangeRules()},

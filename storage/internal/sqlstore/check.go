@@ -31,7 +31,8 @@ var invariants = []invariant{
 	{"I10: a run waits only if its job has no room", `
 	SELECT j.id
 	FROM   jobs j
-	WHERE  EXISTS (SELECT 1 FROM runs w WHERE w.job_id = j.id AND w.blocked = 1)
+	WHERE  EXISTS (SELECT 1 FROM runs w WHERE w.job_id = j.id AND w.blocked = 1 AND (w.trigger_kind <> 'backfill'
+	               OR NOT EXISTS (SELECT 1 FROM runs c WHERE c.job_id = j.id AND c.trigger_kind = 'backfill' AND c.blocked = 0)))
 	       AND (SELECT count(*) FROM runs o WHERE o.job_id = j.id AND o.blocked = 0) < CASE j.overlap WHEN 'allow' THEN j.max_concurrent ELSE 1 END`},
 	{"an exclusive key is held only by a job whose runs must not overlap", `
 	SELECT r.id
@@ -85,7 +86,13 @@ var invariants = []invariant{
 	SELECT r.id
 	FROM   runs r JOIN jobs j ON j.id = r.job_id
 	WHERE  r.status = 'queued' AND r.started_at = 0
-	       AND (r.revision <> j.revision OR r.driver_set <> j.driver_set OR r.urgency <> -j.priority)`},
+	       AND (r.pinned = 0 AND (r.revision <> j.revision OR r.driver_set <> j.driver_set) OR r.urgency <> -j.priority)`},
+	{"at most one run of a backfill of a job does not wait", `
+	SELECT job_id
+	FROM   runs
+	WHERE  trigger_kind = 'backfill' AND blocked = 0
+	GROUP  BY job_id
+	HAVING count(*) > 1`},
 	{"the definition of a job is kept", `
 	SELECT j.id
 	FROM   jobs j LEFT JOIN job_revisions d ON d.job_id = j.id AND d.revision = j.revision
@@ -124,9 +131,10 @@ var invariants = []invariant{
 	FROM   (SELECT id FROM tenants UNION SELECT tenant FROM runs) t LEFT JOIN tenants c ON c.id = t.id
 	WHERE  COALESCE(c.queued, 0) <> (SELECT count(*) FROM runs r WHERE r.tenant = t.id AND r.status = 'queued')`},
 	{"the number of ended runs of a job is counted right", `
-	SELECT j.id
-	FROM   (SELECT job_id AS id FROM run_totals UNION SELECT job_id FROM run_history) j LEFT JOIN run_totals c ON c.job_id = j.id
-	WHERE  COALESCE(c.ended, 0) <> (SELECT count(*) FROM run_history h WHERE h.job_id = j.id)`},
+	SELECT j.id || ' ' || j.status
+	FROM   (SELECT job_id AS id, status FROM run_totals UNION SELECT job_id, status FROM run_history) j
+	       LEFT JOIN run_totals c ON c.job_id = j.id AND c.status = j.status
+	WHERE  COALESCE(c.ended, 0) <> (SELECT count(*) FROM run_history h WHERE h.job_id = j.id AND h.status = j.status)`},
 	{"the number of jobs of a tenant is counted right", `
 	SELECT t.id
 	FROM   (SELECT id FROM tenants UNION SELECT tenant FROM jobs) t LEFT JOIN tenants c ON c.id = t.id

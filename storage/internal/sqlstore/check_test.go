@@ -75,10 +75,14 @@ var breaks = map[string][]string{
 	"I8: the next fire is later than every fire that was decided": {
 		`INSERT INTO fires VALUES ('j', 1, 0, 0, 'missed', 'x', '', 0), ('j', 2, 9000000000000, 5, 'missed', 'x', '', 0)`,
 	},
-	"a draft has no slug and no next fire": {`UPDATE jobs SET next_run_at = 7 WHERE id = 'draft'`},
 	"a share belongs to a job, and is neither its owner's nor one of a draft": {
 		`INSERT INTO job_shares SELECT id, owner_id, 1, 1, 1 FROM jobs WHERE id = 'j'`,
 	},
+	"at most one run of a backfill of a job does not wait": {
+		`PRAGMA ignore_check_constraints = 1`, `DROP INDEX runs_chain`, `DROP INDEX runs_fire`,
+		`UPDATE runs SET trigger_kind = 'backfill', fire_at = created_at, blocked = 0`,
+	},
+	"a draft has no slug and no next fire":          {`UPDATE jobs SET next_run_at = 7 WHERE id = 'draft'`},
 	"a live run is not in the history":              {`UPDATE runs SET id = (SELECT id FROM run_history) WHERE status = 'running'`},
 	"a running run is held by a live worker":        {`UPDATE job_workers SET status = 'lost', stopped_at = 1`},
 	"a run belongs to a job of its tenant":          {`UPDATE runs SET tenant = 'umbrella'`},

@@ -73,7 +73,8 @@ const (
 
 // claimColumns are what a claim cannot know without the row.
 const claimColumns = `id, tenant, job_id, owner_id, revision, trigger_kind, triggered_by, fence, urgency, not_before,
-	       COALESCE(fire_at, 0), losses, attempt, params, COALESCE(steps, ''), warnings, seq, created_at, started_at`
+	       COALESCE(fire_at, 0), COALESCE(retry_of, ''), pinned, losses, attempt, params, COALESCE(steps, ''), warnings, seq, created_at,
+	       started_at`
 
 type claimGroup struct {
 	Tenant  jobs.TenantID `db:"tenant"`
@@ -275,7 +276,7 @@ func (k *claiming) takeGroup(tenant jobs.TenantID, urgency, n int) (int, error) 
 		rows = append(rows, c)
 		last := &rows[len(rows)-1]
 		return row.Scan(&last.ID, &last.Tenant, &last.JobID, &last.OwnerID, &last.Revision, &last.Trigger, &last.TriggeredBy, &last.Fence,
-			&last.Urgency, &last.NotBefore, &last.FireAt, &last.Losses, &last.Attempt, &last.Params, &last.Steps, &last.Warnings, &last.Seq,
+			&last.Urgency, &last.NotBefore, &last.FireAt, &last.RetryOf, &last.Pinned, &last.Losses, &last.Attempt, &last.Params, &last.Steps, &last.Warnings, &last.Seq,
 			&last.CreatedAt, &last.StartedAt)
 	}, args...)
 	if err != nil {

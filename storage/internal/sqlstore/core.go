@@ -75,7 +75,7 @@ type Tx struct {
 	touch   func() error
 	news    news
 	queued  map[jobs.TenantID]int
-	ended   map[jobs.ID]int
+	ended   map[endedOf]int
 	// onCommit is run after the commit, in order.
 	onCommit []func()
 	// nothingDone: the write found that its work was done before, so the audit rows of its context are not stored.

@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -12,10 +13,10 @@ import (
 const (
 	// sqlInsertEnded: the row never changes after it.
 	sqlInsertEnded = `
-	INSERT INTO run_history (id, tenant, job_id, owner_id, revision, status, trigger_kind, triggered_by, worker_id, fence, urgency,
+	INSERT INTO run_history (id, tenant, job_id, owner_id, revision, status, trigger_kind, triggered_by, retry_of, worker_id, fence, urgency,
 	       not_before, fire_at, losses, attempt, cancel_requested, params, steps, warnings, error, seq, created_at, updated_at,
 	       started_at, ended_at)
-	VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULLIF(?, ''), ?, ?, ?, NULLIF(?, 0), ?, ?, ?, ?, NULLIF(?, ''), ?, ?, ?, ?, ?, ?, ?)`
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULLIF(?, ''), NULLIF(?, ''), ?, ?, ?, NULLIF(?, 0), ?, ?, ?, ?, NULLIF(?, ''), ?, ?, ?, ?, ?, ?, ?)`
 	// sqlDeleteLive: lookup by primary key; the status is the one that the run leaves (R1).
 	sqlDeleteLive = `
 	DELETE FROM runs
@@ -24,34 +25,42 @@ const (
 
 func (t *Tx) insertEnded(r *runRow) error {
 	t.news.run(r.ID)
-	t.addEnded(r.JobID, 1)
-	_, err := t.exec(sqlInsertEnded, r.ID, r.Tenant, r.JobID, r.OwnerID, r.Revision, r.Status, r.Trigger, r.TriggeredBy, r.WorkerID, r.Fence,
-		r.Urgency, r.NotBefore, r.FireAt, r.Losses, r.Attempt, toInt(r.CancelRequested), r.Params, r.Steps, toInt(r.Warnings), r.Error, r.Seq,
+	t.addEnded(r.JobID, r.Status, 1)
+	_, err := t.exec(sqlInsertEnded, r.ID, r.Tenant, r.JobID, r.OwnerID, r.Revision, r.Status, r.Trigger, r.TriggeredBy, r.RetryOf, r.WorkerID,
+		r.Fence, r.Urgency, r.NotBefore, r.FireAt, r.Losses, r.Attempt, toInt(r.CancelRequested), r.Params, r.Steps, toInt(r.Warnings), r.Error, r.Seq,
 		r.CreatedAt, r.UpdatedAt, r.StartedAt, r.EndedAt)
 	return err
 }
 
+// endedOf is what ended runs are counted by.
+type endedOf struct {
+	job    jobs.ID
+	status jobs.RunStatus
+}
+
 // addEnded notes that the number of ended runs of a job changes; the row is written once, at the end of the transaction.
-func (t *Tx) addEnded(job jobs.ID, n int) {
+func (t *Tx) addEnded(job jobs.ID, status jobs.RunStatus, n int) {
 	if t.ended == nil {
-		t.ended = map[jobs.ID]int{}
+		t.ended = map[endedOf]int{}
 	}
-	t.ended[job] += n
+	t.ended[endedOf{job, status}] += n
 }
 
 // sqlAddEnded: lookup by primary key.
 const sqlAddEnded = `
-	INSERT INTO run_totals (job_id, ended)
-	VALUES (?, ?)
-	ON CONFLICT (job_id) DO UPDATE SET ended = run_totals.ended + excluded.ended`
+	INSERT INTO run_totals (job_id, status, ended)
+	VALUES (?, ?, ?)
+	ON CONFLICT (job_id, status) DO UPDATE SET ended = run_totals.ended + excluded.ended`
 
 // flushEnded writes the totals in the order of jobs, so that transactions which touch the same ones cannot wait for each other (R9).
 func (t *Tx) flushEnded() error {
-	for _, job := range slices.Sorted(maps.Keys(t.ended)) {
-		if t.ended[job] == 0 {
+	for _, of := range slices.SortedFunc(maps.Keys(t.ended), func(a, b endedOf) int {
+		return cmp.Or(cmp.Compare(a.job, b.job), cmp.Compare(a.status, b.status))
+	}) {
+		if t.ended[of] == 0 {
 			continue
 		}
-		if _, err := t.exec(sqlAddEnded, job, t.ended[job]); err != nil {
+		if _, err := t.exec(sqlAddEnded, of.job, of.status, t.ended[of]); err != nil {
 			return err
 		}
 	}

@@ -226,8 +226,8 @@ func (t *Tx) ending(worker jobs.WorkerID, outcomes []outcome) (map[jobs.RunID]*r
 
 // scan reads the columns of liveColumns in their order; it is for the two places where a row costs.
 func (r *runRow) scan(s scanner) error {
-	return s.Scan(&r.ID, &r.Tenant, &r.JobID, &r.OwnerID, &r.Revision, &r.Status, &r.Trigger, &r.TriggeredBy, &r.WorkerID, &r.Fence,
-		&r.Urgency, &r.NotBefore, &r.FireAt, &r.Blocked, &r.Losses, &r.Attempt, &r.Resumed, &r.CancelRequested, &r.Params, &r.Steps,
+	return s.Scan(&r.ID, &r.Tenant, &r.JobID, &r.OwnerID, &r.Revision, &r.Status, &r.Trigger, &r.TriggeredBy, &r.RetryOf, &r.Pinned,
+		&r.WorkerID, &r.Fence, &r.Urgency, &r.NotBefore, &r.FireAt, &r.Blocked, &r.Losses, &r.Attempt, &r.Resumed, &r.CancelRequested, &r.Params, &r.Steps,
 		&r.Warnings, &r.Error, &r.Seq, &r.CreatedAt, &r.UpdatedAt, &r.StartedAt, &r.EndedAt)
 }
 

@@ -179,10 +179,11 @@ func (c *Core) jobConflict(j *jobs.Job, err error) error {
 	}
 }
 
-// sqlReviseQueued: index runs_open or runs_blocked. Runs that have begun keep the definition that they execute.
+// sqlReviseQueued: index runs_open or runs_blocked. Runs that have begun, and retries that are to execute
+// their revision, keep it.
 const sqlReviseQueued = `
 	UPDATE runs
-	SET    revision = ?, driver_set = ?, urgency = ?
+	SET    revision = CASE pinned WHEN 1 THEN revision ELSE ? END, driver_set = CASE pinned WHEN 1 THEN driver_set ELSE ? END, urgency = ?
 	WHERE  ` + liveOfJob + ` AND status = 'queued' AND started_at = 0`
 
 // SaveJob is jobs.JobStore (T8). After it the job has the new revision and its queued runs too, or nothing has changed.

@@ -54,21 +54,27 @@ func (t *Tx) checkQueue(tenant jobs.TenantID, n int) error {
 
 // sqlInsertRun: the unique indexes runs_exclusive and runs_fire are the last word on overlap and on fires.
 const sqlInsertRun = `
-	INSERT INTO runs (id, tenant, job_id, owner_id, revision, driver_set, status, trigger_kind, triggered_by, worker_id, fence, urgency,
-	       not_before, delayed, fire_at, blocked, exclusive_key, losses, attempt, resumed, cancel_requested, params, steps, warnings,
-	       seq, created_at, updated_at, started_at)
-	VALUES (?, ?, ?, ?, ?, ?, 'queued', ?, ?, NULL, 0, ?, ?, ?, ?, ?, ?, 0, 1, 0, 0, ?, NULL, 0, 0, ?, ?, 0)`
+	INSERT INTO runs (id, tenant, job_id, owner_id, revision, driver_set, status, trigger_kind, triggered_by, retry_of, pinned, worker_id,
+	       fence, urgency, not_before, delayed, fire_at, blocked, exclusive_key, losses, attempt, resumed, cancel_requested, params, steps,
+	       warnings, seq, created_at, updated_at, started_at)
+	VALUES (?, ?, ?, ?, ?, ?, 'queued', ?, ?, NULLIF(?, ''), ?, NULL, 0, ?, ?, ?, ?, ?, ?, 0, 1, 0, 0, ?, NULLIF(?, ''), ?, 0, ?, ?, 0)`
 
-// insertRun puts a new run into the queue of its job.
+// insertRun puts a new run into the queue of its job, with the steps of its definition.
 func (t *Tx) insertRun(job *jobRow, run *jobs.Run) error {
+	return t.insertRunWith(job, run, job.DriverSet, "")
+}
+
+// insertRunWith is insertRun of a run that has a set of drivers and steps of its own; steps "" are those of the definition.
+func (t *Tx) insertRunWith(job *jobRow, run *jobs.Run, driverSet int64, steps string) error {
 	var key any
 	if job.Overlap != jobs.OverlapAllow && !run.Blocked {
 		key = job.ID
 	}
 	now := toMillis(run.CreatedAt)
 	notBefore := toMillis(run.NotBefore)
-	_, err := t.exec(sqlInsertRun, run.ID, run.Tenant, run.JobID, run.OwnerID, run.Revision, job.DriverSet, run.Trigger, run.TriggeredBy,
-		-run.Priority, notBefore, toInt(notBefore > now), orNull(toMillis(run.FireAt)), toInt(run.Blocked), key, string(run.Params), now, now)
+	_, err := t.exec(sqlInsertRun, run.ID, run.Tenant, run.JobID, run.OwnerID, run.Revision, driverSet, run.Trigger, run.TriggeredBy,
+		run.RetryOf, toInt(run.Pinned), -run.Priority, notBefore, toInt(notBefore > now), orNull(toMillis(run.FireAt)), toInt(run.Blocked), key,
+		string(run.Params), steps, toInt(run.Warnings), now, now)
 	if err != nil {
 		return fmt.Errorf("insert run of job %s: %w", job.ID, err)
 	}
@@ -157,14 +163,23 @@ const sqlCountOpen = `
 	SELECT count(*)
 	FROM   (SELECT 1 FROM runs WHERE job_id = ? AND blocked = 0 LIMIT ?)`
 
-// sqlPromote: index runs_blocked, oldest first.
-const sqlPromote = `
+const (
+	// sqlPromote: index runs_blocked, oldest first.
+	sqlPromote = `
 	UPDATE runs
 	SET    blocked = 0, exclusive_key = ?
-	WHERE  id IN (SELECT id FROM runs WHERE job_id = ? AND blocked = 1 ORDER BY created_at, id LIMIT ?)
+	WHERE  id IN (SELECT id FROM runs WHERE job_id = ? AND blocked = 1 AND (trigger_kind = 'backfill') = 0 ORDER BY created_at, id LIMIT ?)
 	RETURNING id`
+	// sqlPromoteChain: indexes runs_blocked and runs_chain. The next run of a backfill, if none of it goes on.
+	sqlPromoteChain = `
+	UPDATE runs
+	SET    blocked = 0, exclusive_key = ?
+	WHERE  id = (SELECT id FROM runs WHERE job_id = ? AND blocked = 1 AND (trigger_kind = 'backfill') = 1 ORDER BY created_at, id LIMIT 1)
+	       AND NOT EXISTS (SELECT 1 FROM runs c WHERE c.job_id = ? AND c.trigger_kind = 'backfill' AND c.blocked = 0)
+	RETURNING id`
+)
 
-// promote lets blocked runs of a job go as far as its policies allow.
+// promote lets blocked runs of a job go as far as its policies allow, runs of a backfill last and one after another.
 func (t *Tx) promote(job jobs.ID, p jobs.Policies) error {
 	var open int
 	if _, err := t.get(&open, sqlCountOpen, job, p.Admissible(0)); err != nil {
@@ -174,7 +189,12 @@ func (t *Tx) promote(job jobs.ID, p jobs.Policies) error {
 	if n == 0 {
 		return nil
 	}
-	return t.letGo(sqlPromote, exclusiveKey(job, p), job, n)
+	let, err := t.letGo(sqlPromote, exclusiveKey(job, p), job, n)
+	if err != nil || let == n {
+		return err
+	}
+	_, err = t.letGo(sqlPromoteChain, exclusiveKey(job, p), job, job)
+	return err
 }
 
 func exclusiveKey(job jobs.ID, p jobs.Policies) any {
@@ -184,17 +204,19 @@ func exclusiveKey(job jobs.ID, p jobs.Policies) any {
 	return string(job)
 }
 
-// letGo runs a statement that returns the ids of runs that may start now.
-func (t *Tx) letGo(query string, args ...any) error {
-	return t.returning(query, func(rows scanner) error {
+// letGo runs a statement that returns the ids of runs that may start now, and gives their number.
+func (t *Tx) letGo(query string, args ...any) (n int, err error) {
+	err = t.returning(query, func(rows scanner) error {
 		var id jobs.RunID
 		if err := rows.Scan(&id); err != nil {
 			return err
 		}
+		n++
 		t.news.run(id)
 		t.news.add(jobs.TopicQueue)
 		return nil
 	}, args...)
+	return n, err
 }
 
 // sqlListWaiting: index runs_blocked, a seek for each job.

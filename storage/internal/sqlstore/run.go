@@ -20,6 +20,8 @@ type runRow struct {
 	Status          jobs.RunStatus   `db:"status"`
 	Trigger         jobs.Trigger     `db:"trigger_kind"`
 	TriggeredBy     jobs.PrincipalID `db:"triggered_by"`
+	RetryOf         jobs.RunID       `db:"retry_of"`
+	Pinned          bool             `db:"pinned"`
 	WorkerID        jobs.WorkerID    `db:"worker_id"`
 	Fence           int64            `db:"fence"`
 	Urgency         int              `db:"urgency"`
@@ -42,10 +44,12 @@ type runRow struct {
 }
 
 const (
-	liveColumns = `id, tenant, job_id, owner_id, revision, status, trigger_kind, triggered_by, COALESCE(worker_id, '') AS worker_id,
+	liveColumns = `id, tenant, job_id, owner_id, revision, status, trigger_kind, triggered_by, COALESCE(retry_of, '') AS retry_of, pinned,
+	       COALESCE(worker_id, '') AS worker_id,
 	       fence, urgency, not_before, COALESCE(fire_at, 0) AS fire_at, blocked, losses, attempt, resumed, cancel_requested, params,
 	       COALESCE(steps, '') AS steps, warnings, '' AS error, seq, created_at, updated_at, started_at, 0 AS ended_at`
-	endedColumns = `id, tenant, job_id, owner_id, revision, status, trigger_kind, triggered_by, COALESCE(worker_id, '') AS worker_id,
+	endedColumns = `id, tenant, job_id, owner_id, revision, status, trigger_kind, triggered_by, COALESCE(retry_of, '') AS retry_of, 0 AS pinned,
+	       COALESCE(worker_id, '') AS worker_id,
 	       fence, urgency, not_before, COALESCE(fire_at, 0) AS fire_at, 0 AS blocked, losses, attempt, 0 AS resumed, cancel_requested, params,
 	       COALESCE(steps, '') AS steps, warnings, error, seq, created_at, updated_at, started_at, ended_at`
 )
@@ -55,6 +59,7 @@ func (r *runRow) toRun(steps []jobs.Step) *jobs.Run {
 	return &jobs.Run{
 		ID: r.ID, Tenant: r.Tenant, JobID: r.JobID, OwnerID: r.OwnerID, Revision: r.Revision, Status: r.Status,
 		Trigger: r.Trigger, TriggeredBy: r.TriggeredBy, WorkerID: r.WorkerID, Fence: r.Fence, Priority: -r.Urgency,
+		RetryOf: r.RetryOf, Pinned: r.Pinned,
 		NotBefore: fromMillis(r.NotBefore), FireAt: fromMillis(r.FireAt), Blocked: r.Blocked, Losses: r.Losses, Attempt: r.Attempt,
 		CancelRequested: r.CancelRequested, Params: json.RawMessage(r.Params), Steps: steps, Warnings: r.Warnings, Error: r.Error,
 		Seq: r.Seq, CreatedAt: fromMillis(r.CreatedAt), UpdatedAt: fromMillis(r.UpdatedAt),
@@ -252,7 +257,7 @@ func runQueries(f jobs.RunQuery) (count, page *query, err error) {
 	var counts, halves []string
 	runHalves(f, func(table, columns string, q *query) {
 		if table == "run_history" && wholeHistory(f) {
-			counts = append(counts, "COALESCE((SELECT ended FROM run_totals WHERE job_id = ?), 0)")
+			counts = append(counts, "COALESCE((SELECT sum(ended) FROM run_totals WHERE job_id = ?), 0)")
 			count.args = append(count.args, f.JobID)
 		} else {
 			counts = append(counts, "(SELECT count(*) FROM "+table+"\n"+q.text()+")")

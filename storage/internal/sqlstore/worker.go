@@ -53,12 +53,16 @@ func (r *workerRow) toWorker() jobs.Worker {
 		ID: r.ID, Hostname: r.Hostname, PID: r.PID, Version: r.Version, Status: r.Status, Concurrency: r.Concurrency, Running: r.Running,
 		Beat: r.Beat, StartedAt: fromMillis(r.StartedAt), HeartbeatAt: fromMillis(r.HeartbeatAt), StoppedAt: fromMillis(r.StoppedAt),
 	}
-	for text, dest := range map[string]*[]string{r.JobTypes: &w.JobTypes, r.ActionTypes: &w.ActionTypes} {
-		if err := json.Unmarshal([]byte(text), dest); err != nil {
-			*dest = nil
-		}
-	}
+	w.JobTypes, w.ActionTypes = driverList(r.JobTypes), driverList(r.ActionTypes)
 	return w
+}
+
+func driverList(text string) []string {
+	var ids []string
+	if err := json.Unmarshal([]byte(text), &ids); err != nil {
+		return nil
+	}
+	return ids
 }
 
 const (

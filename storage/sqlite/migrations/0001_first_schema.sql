@@ -83,7 +83,9 @@ CREATE INDEX job_shares_principal ON job_shares (principal_id, job_id);
 
 -- Live runs only; a run moves to run_history when it ends. urgency is minus the priority: one ascending index serves the claim.
 -- exclusive_key is the job's id for a run that may start of a job whose runs must not overlap. delayed: not_before was to come
--- when it was written. steps is NULL while the steps are those of the definition (pending, or the first one started).
+-- when it was written. steps is NULL while the steps are those of the definition (pending, or the first one started). retry_of is the run
+-- that this one repeats; pinned: it executes the revision that it has, whatever becomes of the job. Runs of a backfill are a chain: one
+-- after another, whatever the policy of the job.
 CREATE TABLE runs (
 	id               TEXT    NOT NULL PRIMARY KEY,
 	tenant           TEXT    NOT NULL,
@@ -92,8 +94,10 @@ CREATE TABLE runs (
 	revision         INTEGER NOT NULL,
 	driver_set       INTEGER NOT NULL,
 	status           TEXT    NOT NULL CHECK (status IN ('queued', 'running')),
-	trigger_kind     TEXT    NOT NULL CHECK (trigger_kind IN ('schedule', 'manual', 'catchup')),
+	trigger_kind     TEXT    NOT NULL CHECK (trigger_kind IN ('schedule', 'manual', 'catchup', 'backfill')),
 	triggered_by     TEXT    NOT NULL,
+	retry_of         TEXT,
+	pinned           INTEGER NOT NULL CHECK (pinned IN (0, 1)),
 	worker_id        TEXT,
 	fence            INTEGER NOT NULL,
 	urgency          INTEGER NOT NULL,
@@ -115,14 +119,19 @@ CREATE TABLE runs (
 	started_at       INTEGER NOT NULL,
 	CHECK ((status = 'running') = (worker_id IS NOT NULL)),
 	CHECK (status = 'queued' OR (started_at <> 0 AND blocked = 0)),
-	CHECK (exclusive_key IS NULL OR (exclusive_key = job_id AND blocked = 0))
+	CHECK (exclusive_key IS NULL OR (exclusive_key = job_id AND blocked = 0)),
+	CHECK (pinned = 0 OR retry_of IS NOT NULL),
+	CHECK (trigger_kind = 'manual' OR retry_of IS NULL),
+	CHECK (trigger_kind <> 'backfill' OR fire_at IS NOT NULL)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX runs_claim ON runs (tenant, urgency, not_before, id) WHERE status = 'queued' AND blocked = 0;
 CREATE INDEX runs_delayed ON runs (not_before) WHERE delayed = 1 AND status = 'queued' AND blocked = 0;
 CREATE INDEX runs_held ON runs (worker_id, tenant) WHERE status = 'running';
 CREATE INDEX runs_cancel ON runs (worker_id) WHERE cancel_requested = 1;
 CREATE INDEX runs_open ON runs (job_id, created_at DESC, id) WHERE blocked = 0;
-CREATE INDEX runs_blocked ON runs (job_id, created_at, id) WHERE blocked = 1;
+-- Runs of a backfill are let go when no other run waits.
+CREATE INDEX runs_blocked ON runs (job_id, (trigger_kind = 'backfill'), created_at, id) WHERE blocked = 1;
+CREATE UNIQUE INDEX runs_chain ON runs (job_id) WHERE trigger_kind = 'backfill' AND blocked = 0;
 CREATE UNIQUE INDEX runs_fire ON runs (job_id, fire_at) WHERE fire_at IS NOT NULL;
 CREATE UNIQUE INDEX runs_exclusive ON runs (exclusive_key) WHERE exclusive_key IS NOT NULL;
 
@@ -133,8 +142,9 @@ CREATE TABLE run_history (
 	owner_id         TEXT    NOT NULL,
 	revision         INTEGER NOT NULL,
 	status           TEXT    NOT NULL CHECK (status IN ('success', 'warning', 'error', 'canceled')),
-	trigger_kind     TEXT    NOT NULL,
+	trigger_kind     TEXT    NOT NULL CHECK (trigger_kind IN ('schedule', 'manual', 'catchup', 'backfill')),
 	triggered_by     TEXT    NOT NULL,
+	retry_of         TEXT,
 	worker_id        TEXT,
 	fence            INTEGER NOT NULL,
 	urgency          INTEGER NOT NULL,
@@ -154,10 +164,10 @@ CREATE TABLE run_history (
 	ended_at         INTEGER NOT NULL CHECK (ended_at <> 0),
 	CHECK (started_at <> 0 OR status = 'canceled')
 ) STRICT, WITHOUT ROWID;
--- With status and warnings, so that a filtered page of a long history reads the rows that it shows and no others.
-CREATE INDEX run_history_created ON run_history (job_id, created_at DESC, id, status, warnings);
+-- With what filters, orders and statistics need, so that a page of a long history reads the rows that it shows and no others.
+CREATE INDEX run_history_created ON run_history (job_id, created_at DESC, id, status, warnings, started_at, ended_at);
 CREATE INDEX run_history_ended ON run_history (job_id, ended_at, id);
-CREATE INDEX run_history_tenant ON run_history (tenant, created_at DESC, id);
+CREATE INDEX run_history_tenant ON run_history (tenant, created_at DESC, id, job_id, status, warnings, started_at, ended_at, owner_id, worker_id);
 CREATE UNIQUE INDEX run_history_fire ON run_history (job_id, fire_at) WHERE fire_at IS NOT NULL;
 
 -- +goose StatementBegin
