@@ -62,6 +62,7 @@ var commands = []struct {
 	do     func(*play)
 }{
 	{10, (*play).createJob}, {12, (*play).getJob}, {12, (*play).updateJob}, {3, (*play).deleteJob}, {8, (*play).listJobs},
+	{10, (*play).putShare}, {4, (*play).deleteShare}, {3, (*play).listShares},
 	{8, (*play).addAction}, {4, (*play).deleteAction}, {12, (*play).run}, {6, (*play).history}, {3, (*play).wait},
 }
 
@@ -230,7 +231,9 @@ func page[T any](list []T, start, limit int) []T {
 
 var modelNames = []string{"Stock", "orders", "Zug um Zug", "Nightly count", "stock report", "X"}
 
-func contains(text, word string) bool { return strings.Contains(strings.ToLower(text), strings.ToLower(word)) }
+func contains(text, word string) bool {
+	return strings.Contains(strings.ToLower(text), strings.ToLower(word))
+}
 
 func newestFirst[T any](list []T) []T {
 	list = slices.Clone(list)
