@@ -47,12 +47,12 @@ type actionView struct {
 	Name          string          `json:"name"`
 	Index         int             `json:"index"`
 	Enabled       bool            `json:"enabled"`
-	Data          json.RawMessage `json:"data"`
+	Data          json.RawMessage `json:"data" wire:"object"`
 	RunConditions *jobs.Condition `json:"runConditions"`
 	OnError       jobs.OnError    `json:"onError"`
 	stepPolicyView
-	CreatedAt stamp       `json:"createdAt"`
-	UpdatedAt stamp       `json:"updatedAt"`
+	CreatedAt stamp       `json:"createdAt" wire:"set"`
+	UpdatedAt stamp       `json:"updatedAt" wire:"set"`
 	Embedded  actionParts `json:"_embedded"`
 }
 
@@ -190,20 +190,20 @@ func (a *API) deleteAction(w http.ResponseWriter, r *request) error {
 
 // previewView is what an action would do (contract 6.8).
 type previewView struct {
-	Success       bool           `json:"success"`
-	Error         text           `json:"error"`
-	Warnings      []string       `json:"warnings"`
-	Output        any            `json:"output"`
-	Attachments   []any          `json:"attachments"`
-	RunConditions *conditionView `json:"runConditions"`
+	Success       bool             `json:"success"`
+	Error         text             `json:"error"`
+	Warnings      []string         `json:"warnings"`
+	Output        any              `json:"output"`
+	Attachments   []any            `json:"attachments"`
+	RunConditions *conditionResult `json:"runConditions"`
 }
 
-type conditionView struct {
-	Met   *bool      `json:"met"`
-	Rules []ruleView `json:"rules"`
+type conditionResult struct {
+	Met   *bool        `json:"met"`
+	Rules []ruleResult `json:"rules"`
 }
 
-type ruleView struct {
+type ruleResult struct {
 	Field    string          `json:"field"`
 	Operator string          `json:"operator"`
 	Value    json.RawMessage `json:"value"`
@@ -248,9 +248,9 @@ func (a *API) previewAction(w http.ResponseWriter, r *request) error {
 		v.Warnings = []string{}
 	}
 	if c := p.Condition; c != nil {
-		v.RunConditions = &conditionView{Met: c.Met, Rules: []ruleView{}}
+		v.RunConditions = &conditionResult{Met: c.Met, Rules: []ruleResult{}}
 		for _, rule := range c.Rules {
-			v.RunConditions.Rules = append(v.RunConditions.Rules, ruleView{rule.Field, rule.Operator, rule.Value, rule.Actual, rule.Met})
+			v.RunConditions.Rules = append(v.RunConditions.Rules, ruleResult{rule.Field, rule.Operator, rule.Value, rule.Actual, rule.Met})
 		}
 	}
 	return write(w, r.Request, http.StatusOK, v)

@@ -45,6 +45,9 @@ type API struct {
 	origin  *http.CrossOriginProtection
 	log     *slog.Logger
 
+	// document is the OpenAPI document, made when somebody asks for it first.
+	document func() ([]byte, error)
+
 	streams *quota
 	waiting *quota
 
@@ -77,6 +80,8 @@ func New(service *jobs.Service, o Options) (*API, error) {
 		closing: make(chan struct{}),
 	}
 	a.router = a.newRouter()
+	present := a.routes()
+	a.document = sync.OnceValues(func() ([]byte, error) { return encode(newDocument(present, a.prefix, false)) })
 	return a, nil
 }
 

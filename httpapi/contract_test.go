@@ -24,13 +24,20 @@ func TestContract(t *testing.T) {
 		t.Fatalf("case files: %v, %v", files, err)
 	}
 	seen := newSeen()
+	judge, err := theSpec()
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
 			f := readCases(t, file)
-			s := &story{world: newWorld(t, storyOptions(f.options)...), t: t, vars: map[string]string{}, seen: seen}
+			s := &story{world: newWorld(t, storyOptions(f.options)...), t: t, vars: map[string]string{}, seen: seen, spec: judge}
 			for _, option := range f.options {
 				if option == "engine" {
 					s.startEngine()
+				}
+				if strings.HasPrefix(option, "prefix=") {
+					s.spec = nil
 				}
 			}
 			for _, c := range f.cases {
@@ -63,6 +70,8 @@ type story struct {
 	t    *testing.T
 	vars map[string]string
 	seen *seenStatuses
+	// spec judges every exchange; nil for a world below another prefix, where its paths are none.
+	spec *spec
 }
 
 func (s *story) tell(t *testing.T, c fileCase) {
@@ -144,6 +153,9 @@ func (s *story) send(t testing.TB, c fileCase) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
 	s.api.ServeHTTP(w, r)
 	s.seen.note(c.method, r.URL.Path, w.Code)
+	if s.spec != nil {
+		s.spec.judge(t, r, body, w)
+	}
 	if strings.Contains(w.Body.String(), canary) || strings.Contains(fmt.Sprint(w.Header()), canary) {
 		t.Errorf("line %d: the answer holds the secret: %.500s", c.line, w.Body.String())
 	}

@@ -56,7 +56,11 @@ func (s *seenStatuses) note(method, path string, status int) {
 
 // routeOf finds the line of the table that a path belongs to.
 func routeOf(method, path string) (string, bool) {
-	parts := strings.Split(strings.TrimPrefix(path, "/api"), "/")
+	below, ok := strings.CutPrefix(path, "/api")
+	if !ok {
+		return "", false
+	}
+	parts := strings.Split(below, "/")
 	for _, route := range httpapi.RouteTable() {
 		pattern := strings.Split(route.Path, "/")
 		if route.Method != method || len(pattern) != len(parts) {

@@ -140,7 +140,7 @@ func (r route) implied() []int {
 	if strings.Contains(r.path, "/:") {
 		list = append(list, 404)
 	}
-	if r.group != groupRead && r.group != groupIdentity || r.method != "GET" {
+	if !slices.Contains([]group{groupOpen, groupIdentity, groupRead}, r.group) || r.method != "GET" {
 		list = append(list, 403) // the permission, a read-only token, a request from another origin
 	}
 	if !r.body.none() {

@@ -45,8 +45,8 @@ type driverItem struct {
 
 type driverView struct {
 	driverItem
-	Schema       json.RawMessage `json:"schema"`
-	ParamsSchema json.RawMessage `json:"paramsSchema"`
+	Schema       json.RawMessage `json:"schema" wire:"object"`
+	ParamsSchema json.RawMessage `json:"paramsSchema" wire:"object,null"`
 }
 
 // driverPaths are the collections of the kinds, driverRels their names in _embedded.

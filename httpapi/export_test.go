@@ -39,6 +39,15 @@ func RouteTable() []RouteLine {
 	return lines
 }
 
+// ClosedDocument is the OpenAPI document of all routes, with objects that may hold nothing else than what is described.
+func ClosedDocument() ([]byte, error) { return encode(newDocument(routes, "/api", true)) }
+
+// PathWords explain the wildcards of paths.
+func PathWords() map[string]string { return pathWords }
+
+// Resources explain the parts of the table.
+func Resources() map[string]string { return resources }
+
 // Glossary are the words for parameters and headers that mean the same wherever they are.
 func Glossary() map[string]string { return glossary }
 

@@ -64,8 +64,8 @@ type jobItem struct {
 	NextRunAt    stamp        `json:"nextRunAt"`
 	LockedAt     stamp        `json:"lockedAt"`
 	LastRun      *lastRunView `json:"lastRun"`
-	CreatedAt    stamp        `json:"createdAt"`
-	UpdatedAt    stamp        `json:"updatedAt"`
+	CreatedAt    stamp        `json:"createdAt" wire:"set"`
+	UpdatedAt    stamp        `json:"updatedAt" wire:"set"`
 	// Broken says why the stored definition cannot be read; such a job can only be removed.
 	Broken text `json:"broken,omitempty"`
 }
@@ -84,7 +84,7 @@ type jobView struct {
 	NaturalID     string          `json:"naturalId"`
 	Tenant        jobs.TenantID   `json:"tenant"`
 	OwnerName     string          `json:"ownerName"`
-	Data          json.RawMessage `json:"data"`
+	Data          json.RawMessage `json:"data" wire:"object"`
 	Policies      policiesView    `json:"policies"`
 	EditingID     text            `json:"editingId"`
 	Shared        bool            `json:"shared"`
@@ -92,7 +92,7 @@ type jobView struct {
 	Tags          []string        `json:"tags"`
 	Permissions   permissionsView `json:"permissions"`
 	Revision      int64           `json:"revision"`
-	DefnUpdatedAt stamp           `json:"defnUpdatedAt"`
+	DefnUpdatedAt stamp           `json:"defnUpdatedAt" wire:"set"`
 	Embedded      jobParts        `json:"_embedded"`
 }
 

@@ -1,7 +1,9 @@
 package httpapi
 
 import (
+	"encoding/json"
 	"errors"
+	"reflect"
 	"time"
 
 	"github.com/carillon-go/carillon/jobs"
@@ -70,7 +72,7 @@ func readActionSpec(b *body) jobs.ActionSpec {
 	enabled := given(b, "enabled", b.boolean("enabled"))
 	spec := jobs.ActionSpec{
 		Type: given(b, "type", b.text("type")).Value, Name: given(b, "name", b.text("name")).Value, Disabled: enabled.Set && !enabled.Value,
-		Data: given(b, "data", b.object("data")).Value, RunConditions: b.object("runConditions").Value,
+		Data: given(b, "data", b.object("data")).Value, RunConditions: b.condition("runConditions").Value,
 		OnError: given(b, "onError", word[jobs.OnError](b, "onError")).Value,
 	}
 	if index := given(b, "index", b.integer("index")); index.Set {
@@ -92,7 +94,7 @@ func readActionSpec(b *body) jobs.ActionSpec {
 func readActionPatch(b *body) jobs.ActionPatch {
 	p := jobs.ActionPatch{
 		Type: b.text("type"), Name: b.text("name"), Index: b.integer("index"), Enabled: b.boolean("enabled"), Data: given(b, "data", b.object("data")),
-		RunConditions: b.object("runConditions"), OnError: word[jobs.OnError](b, "onError"), Timeout: b.seconds("timeoutSeconds"),
+		RunConditions: b.condition("runConditions"), OnError: word[jobs.OnError](b, "onError"), Timeout: b.seconds("timeoutSeconds"),
 		MaxRetries: b.integer("maxRetries"), RetryDelay: b.seconds("retryDelaySeconds"), Backoff: word[jobs.Backoff](b, "backoff"),
 		OnInterrupt: word[jobs.OnInterrupt](b, "onInterrupt"),
 	}
@@ -123,6 +125,13 @@ func readAttachmentPatch(b *body) jobs.AttachmentPatch {
 var attachmentServerFields = []string{"id", "jobActionId", "file", "createdAt", "updatedAt", "_links"}
 
 var actionServerFields = []string{"id", "jobId", "originId", "createdAt", "updatedAt", "_links", "_embedded"}
+
+// condition reads a group of rules; what is in it is looked at by the rules of conditions.
+func (b *body) condition(name string) jobs.Field[json.RawMessage] {
+	f := b.object(name)
+	b.note(name).typ = reflect.TypeFor[jobs.Condition]()
+	return f
+}
 
 // word reads a string of a type of words.
 func word[T ~string](b *body, name string) jobs.Field[T] { return typed[T](b, name, "a string") }

@@ -15,8 +15,8 @@ type logView struct {
 	Level       string          `json:"level"`
 	Message     string          `json:"message"`
 	JobActionID text            `json:"jobActionId"`
-	Data        json.RawMessage `json:"data"`
-	CreatedAt   stamp           `json:"createdAt"`
+	Data        json.RawMessage `json:"data" wire:"object,null"`
+	CreatedAt   stamp           `json:"createdAt" wire:"set"`
 }
 
 func newLogView(e *jobs.LogEntry) logView {

@@ -29,6 +29,12 @@ const (
 	groupCluster  group = "K"
 )
 
+// permissions are the groups in the words of contract 1.5, for the document.
+var permissions = map[group]string{
+	groupOpen: "open", groupIdentity: "identity", groupCreate: "jobs:create", groupRead: "read", groupRun: "job:run", groupEdit: "job:edit",
+	groupShare: "job:share", groupFull: "job:delete", groupSuper: "superuser", groupCluster: "cluster:manage",
+}
+
 // route is one line of the table from which the router, the OpenAPI document and the tests of the routes are made. What is read from a request
 // is not written down a second time: query and body are the readers themselves, which are run over nothing to describe it (see describe.go).
 // Nor are the errors that every route of its form has (see implied).
@@ -64,9 +70,17 @@ type route struct {
 
 // routes is the table. Each resource has its part beside its handlers.
 var routes = slices.Concat(
-	part("jobs", jobRoutes), part("actions", actionRoutes), part("attachments", attachmentRoutes), part("history", runRoutes), part("schedules", scheduleRoutes),
-	part("workers", workerRoutes), part("drivers", driverRoutes), part("session", sessionRoutes), part("tokens", tokenRoutes),
+	part("jobs", jobRoutes),
+	part("actions", actionRoutes),
+	part("attachments", attachmentRoutes),
+	part("history", runRoutes),
 	part("shares", shareRoutes),
+	part("schedules", scheduleRoutes),
+	part("workers", workerRoutes),
+	part("drivers", driverRoutes),
+	part("session", sessionRoutes),
+	part("tokens", tokenRoutes),
+	part("document", openAPIRoutes),
 )
 
 // part marks the routes of a resource.
@@ -78,15 +92,17 @@ func part(resource string, routes []route) []route {
 	return marked
 }
 
+// routes are those that exist in this API.
+func (a *API) routes() []route {
+	return slices.DeleteFunc(slices.Clone(routes), func(r route) bool { return r.accounts && a.options.Accounts == nil })
+}
+
 // newRouter registers the table. A conflict of two routes panics here, at the first start of any test.
 func (a *API) newRouter() *httprouter.Router {
 	r := httprouter.New()
 	r.RedirectTrailingSlash, r.RedirectFixedPath, r.HandleOPTIONS = false, false, false
 	r.HandleMethodNotAllowed = true
-	for _, route := range routes {
-		if route.accounts && a.options.Accounts == nil {
-			continue
-		}
+	for _, route := range a.routes() {
 		handle := a.handler(route)
 		r.Handle(route.method, a.prefix+route.path, handle)
 		if route.method == http.MethodGet {

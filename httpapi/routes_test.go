@@ -23,6 +23,14 @@ func TestRoutes_AreDescribed(t *testing.T) {
 		if route.Group == "" || route.Resource == "" || len(route.Shown) == 0 {
 			t.Errorf("%s has no group, resource or answers", line)
 		}
+		if httpapi.Resources()[route.Resource] == "" {
+			t.Errorf("nobody says what the part %q is about", route.Resource)
+		}
+		for part := range strings.SplitSeq(route.Path, "/") {
+			if name, ok := strings.CutPrefix(part, ":"); ok && httpapi.PathWords()[name] == "" {
+				t.Errorf("%s: nobody says what %q is", line, part)
+			}
+		}
 		for _, name := range route.Parameters {
 			if route.Words[name] == "" && httpapi.Glossary()[name] == "" {
 				t.Errorf("%s: nobody says what the parameter %q means", line, name)

@@ -69,8 +69,8 @@ type runView struct {
 	Data        runData        `json:"data"`
 	Progress    []progressView `json:"progress"`
 	Plan        []plannedView  `json:"plan"`
-	CreatedAt   stamp          `json:"createdAt"`
-	UpdatedAt   stamp          `json:"updatedAt"`
+	CreatedAt   stamp          `json:"createdAt" wire:"set"`
+	UpdatedAt   stamp          `json:"updatedAt" wire:"set"`
 }
 
 // waitView says why a queued run does not run yet (contract 20.5).
@@ -121,8 +121,8 @@ func planned(r *jobs.Run) []plannedView {
 
 // runData are the outputs of a run.
 type runData struct {
-	Params  json.RawMessage                   `json:"params"`
-	Driver  json.RawMessage                   `json:"driver"`
+	Params  json.RawMessage                   `json:"params" wire:"object"`
+	Driver  json.RawMessage                   `json:"driver" wire:"object"`
 	Actions map[jobs.ActionID]json.RawMessage `json:"actions"`
 }
 

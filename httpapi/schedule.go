@@ -81,14 +81,14 @@ type fireTimesDetail struct {
 }
 
 type fireTimeView struct {
-	At     stamp  `json:"at"`
+	At     stamp  `json:"at" wire:"set"`
 	Local  string `json:"local"`
 	Change text   `json:"change"`
 }
 
 // fireView is a line of the ledger (contract 20.3). Until and count are there for a line that stands for many fires of a long outage.
 type fireView struct {
-	At        stamp            `json:"at"`
+	At        stamp            `json:"at" wire:"set"`
 	Outcome   jobs.FireOutcome `json:"outcome"`
 	Reason    text             `json:"reason"`
 	HistoryID text             `json:"historyId"`

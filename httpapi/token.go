@@ -38,7 +38,7 @@ type tokenView struct {
 	Name       string `json:"name"`
 	ReadOnly   bool   `json:"readOnly"`
 	Token      string `json:"token,omitempty"`
-	CreatedAt  stamp  `json:"createdAt"`
+	CreatedAt  stamp  `json:"createdAt" wire:"set"`
 	ExpiresAt  stamp  `json:"expiresAt"`
 	LastUsedAt stamp  `json:"lastUsedAt"`
 }

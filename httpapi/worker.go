@@ -51,9 +51,9 @@ type workerView struct {
 	JobTypes    []string          `json:"jobTypes"`
 	ActionTypes []string          `json:"actionTypes"`
 	CurrentRuns []workerRunView   `json:"currentRuns"`
-	StartedAt   stamp             `json:"startedAt"`
-	HeartbeatAt stamp             `json:"heartbeatAt"`
-	TimeoutAt   stamp             `json:"timeoutAt"`
+	StartedAt   stamp             `json:"startedAt" wire:"set"`
+	HeartbeatAt stamp             `json:"heartbeatAt" wire:"set"`
+	TimeoutAt   stamp             `json:"timeoutAt" wire:"set"`
 	StoppedAt   stamp             `json:"stoppedAt"`
 }
 
