@@ -1,6 +1,9 @@
 package jobs
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // SnapshotID identifies a snapshot, a UUID.
 type SnapshotID string
@@ -74,4 +77,10 @@ func SnapshotKey(run RunID, stepID string, dataset DatasetID) string {
 // SnapshotName is the name of a snapshot, with the start of the run in the zone of its job: "stock 2026-03-26 04:30 before".
 func SnapshotName(alias string, startedAt time.Time, zone *time.Location, when SnapshotWhen) string {
 	return alias + " " + startedAt.In(zone).Format("2006-01-02 15:04") + " " + string(when)
+}
+
+// RunFinder tells which runs are still kept: snapshots outlive the runs that took them.
+type RunFinder interface {
+	// KnownRuns gives those of the ids that are runs of the job, live or ended, each once, in any order. No ids are no error.
+	KnownRuns(ctx context.Context, tenant TenantID, job ID, ids []RunID) ([]RunID, error)
 }

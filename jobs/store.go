@@ -21,6 +21,7 @@ type Store interface {
 	StartStore
 	RunStore
 	WaitStore
+	RunFinder
 	WorkerStore
 	WorkerAdminStore
 	PlanStore

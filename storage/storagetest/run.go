@@ -45,6 +45,7 @@ func subjects() []subject {
 		{"cancel", cancelRules()},
 		{"history", historyRules()},
 		{"wait", waitRules()},
+		{"known runs", knownRunRules()},
 		{"log", logRules()},
 		{"events", eventRules()},
 		{"exchange", exchangeRules()},

@@ -22,6 +22,7 @@ func ProductStatements() map[string]Statement {
 	add := func(name string, q *query) { all[name] = Statement{q.text(), len(q.args)} }
 	_, page, _ := jobQueries(jobs.JobQuery{Tenant: "t", Limit: 30})
 	add("list_jobs", page)
+	all["known_runs"] = Statement{sqlKnownRuns, 6}
 	_, page, _ = jobQueries(jobs.JobQuery{Tenant: "t", Limit: 30, ReadableBy: []jobs.PrincipalID{"p"}})
 	add("list_jobs_readable", page)
 	count, page, _ := runQueries(jobs.RunQuery{Tenant: "t", JobID: "j", Limit: 30})
