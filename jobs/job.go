@@ -14,6 +14,8 @@ type Job struct {
 	OwnerID PrincipalID
 	// EditingID is, for a draft, the job that it was copied from; else empty.
 	EditingID ID
+	// Base is what a draft was made from; zero for other jobs.
+	Base DraftBase
 	Definition
 	// Enabled false: the schedule does not fire. Runs by hand are possible all the same.
 	Enabled bool
@@ -26,6 +28,9 @@ type Job struct {
 	// UpdatedAt changes with every change of the job, DefnUpdatedAt with those of its definition only.
 	UpdatedAt     time.Time
 	DefnUpdatedAt time.Time
+
+	// Note goes with a write that makes a new revision; reads leave it empty, see RevisionStore.
+	Note RevisionNote
 
 	// What follows is filled by reads and, but for Broken, ignored by writes.
 

@@ -18,6 +18,8 @@ import (
 type Store interface {
 	JobStore
 	ShareStore
+	DraftStore
+	RevisionStore
 	StartStore
 	RunStore
 	WaitStore
@@ -39,11 +41,13 @@ type Store interface {
 // JobStore keeps job definitions with their revisions.
 type JobStore interface {
 	// InsertJob stores a new job at revision 1, with its Shares unless it is a draft. A slug that the tenant has already is a *ConflictError
-	// with Data["slug"]. More than MaxJobsPerTenant jobs, more than MaxShares shares, and a job with Broken, are a *ConflictError.
+	// with Data["slug"]. More than MaxJobsPerTenant jobs, more than MaxShares shares, and a job with Broken, are a *ConflictError. A draft
+	// whose original is unknown or a draft itself is ErrNotFound; a second draft of one user and job is a *ConflictError with
+	// Data["draftId"].
 	InsertJob(ctx context.Context, now time.Time, j *Job) error
 	// SaveJob replaces the stored job if its revision is still base, and stores it under j.Revision, which is base or base+1; a new
-	// revision is kept for its runs. Else ErrPrecondition. A job with Broken is a *ConflictError: what was read of it is not all of it;
-	// a new revision without it mends the job. A changed NextRunAt replaces a fire that was due at or before now and not
+	// revision is kept for its runs, and as long as KeptRevisions says. Else ErrPrecondition. A job with Broken is a *ConflictError: what
+	// was read of it is not all of it; a new revision without it mends the job. A changed NextRunAt replaces a fire that was due at or before now and not
 	// planned yet: it is recorded as withdrawn. Runs that wait because of a policy that has changed are let go as far as the new policy
 	// allows. Unknown job: ErrNotFound. Taken slug: *ConflictError with Data["slug"].
 	SaveJob(ctx context.Context, now time.Time, j *Job, base int64) error

@@ -54,7 +54,12 @@ func overlap(o jobs.Overlap) func(*jobs.Job)     { return func(j *jobs.Job) { j.
 func priority(n int) func(*jobs.Job)      { return func(j *jobs.Job) { j.Policies.Priority = n } }
 func typed(driver string) func(*jobs.Job) { return func(j *jobs.Job) { j.Type = driver } }
 func draftOf(original *jobs.Job) func(*jobs.Job) {
-	return func(j *jobs.Job) { j.Slug, j.EditingID, j.Enabled = "", original.ID, false }
+	return func(j *jobs.Job) {
+		j.Slug, j.EditingID, j.Enabled = "", original.ID, false
+		j.Base = jobs.DraftBase{
+			Revision: original.Revision, Source: 1, DefnUpdatedAt: original.DefnUpdatedAt, OwnerID: original.OwnerID, Enabled: original.Enabled,
+		}
+	}
 }
 
 // allowing lets n runs of the job be live at once.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 
 	"github.com/carillon-go/carillon/jobs"
 )
@@ -17,6 +18,12 @@ func revisionRules() []rule {
 		{"a saved job with another driver is claimed by workers that have it", revisionRouting},
 		{"a save that keeps the revision keeps its definition", revisionUnchanged},
 		{"steps of a run that ended are those of its revision", revisionSteps},
+		{"revisions are listed newest first, with who made them and what is new", revisionList},
+		{"a revision is read with its note and its definition", revisionNote},
+		{"of many revisions the newest are kept", revisionRetention},
+		{"an old revision is kept as long as a run that executed it", revisionKeptForRun},
+		{"an old revision is kept as long as a draft that was made from it", revisionKeptForDraft},
+		{"the first revision of a draft is kept", revisionOfDraftKept},
 	}
 }
 
@@ -127,4 +134,105 @@ func revisionSteps(ctx context.Context, s jobs.Store) error {
 	must(s.CancelRun(ctx, at(3), tenant, canceled.ID, clerk))
 	return errors.Join(same("steps of the ended run", len(must(s.Run(ctx, tenant, r.ID)).Steps), 2),
 		same("steps of the canceled run", len(must(s.Run(ctx, tenant, canceled.ID)).Steps), 3))
+}
+
+func revisionList(ctx context.Context, s jobs.Store) error {
+	j := newJob("stock")
+	j.Note = jobs.RevisionNote{By: owner}
+	done(s.InsertJob(ctx, t0, j))
+	next := givenRevision(ctx, s, j, 1, func(j *jobs.Job) {
+		j.Name, j.OwnerID, j.Note = "Second", clerk, jobs.RevisionNote{By: clerk, Changes: []string{"name", "owner"}}
+	})
+	givenRevision(ctx, s, next, 2, func(j *jobs.Job) { j.Name, j.Note = "Third", jobs.RevisionNote{} })
+	want := []jobs.Revision{
+		{JobID: j.ID, Number: 3, OwnerID: clerk, CreatedAt: at(2), RevisionNote: jobs.RevisionNote{Changes: []string{}}},
+		{JobID: j.ID, Number: 2, OwnerID: clerk, CreatedAt: at(1), RevisionNote: jobs.RevisionNote{By: clerk, Changes: []string{"name", "owner"}}},
+		{JobID: j.ID, Number: 1, OwnerID: owner, CreatedAt: t0, RevisionNote: jobs.RevisionNote{By: owner, Changes: []string{}}},
+	}
+	all := must(s.Revisions(ctx, jobs.RevisionQuery{Tenant: tenant, JobID: j.ID}))
+	part := must(s.Revisions(ctx, jobs.RevisionQuery{Tenant: tenant, JobID: j.ID, Start: 1, Limit: 1}))
+	unknown := must(s.Revisions(ctx, jobs.RevisionQuery{Tenant: tenant, JobID: jobs.NewID()}))
+	other := must(s.Revisions(ctx, jobs.RevisionQuery{Tenant: foreign, JobID: j.ID}))
+	return errors.Join(same("the list", all, jobs.Page[jobs.Revision]{Items: want, Total: 3}),
+		same("a page", part, jobs.Page[jobs.Revision]{Items: want[1:2], Total: 3}),
+		same("revisions of an unknown job", unknown.Total, 0), same("revisions of a foreign job", len(other.Items)+other.Total, 0))
+}
+
+func revisionNote(ctx context.Context, s jobs.Store) error {
+	j := fullJob()
+	j.Note = jobs.RevisionNote{By: clerk, Changes: []string{"ÅÄÖ \"x\""}}
+	done(s.InsertJob(ctx, t0, j))
+	got := must(s.Revision(ctx, tenant, j.ID, 1))
+	want := &jobs.Revision{JobID: j.ID, Number: 1, OwnerID: owner, CreatedAt: t0, RevisionNote: j.Note, Definition: &j.Definition}
+	_, two := s.Revision(ctx, tenant, j.ID, 2)
+	_, other := s.Revision(ctx, foreign, j.ID, 1)
+	return errors.Join(same("the revision", got, want), refused("revision 2", two, jobs.ErrNotFound), refused("from another tenant", other, jobs.ErrNotFound))
+}
+
+// givenRevisions saves the job until it has that many revisions.
+func givenRevisions(ctx context.Context, s jobs.Store, j *jobs.Job, n int64) *jobs.Job {
+	for j.Revision < n {
+		j = givenRevision(ctx, s, j, int(j.Revision), func(j *jobs.Job) { j.Data = json.RawMessage(fmt.Sprintf(`{"n":%d}`, j.Revision)) })
+	}
+	return j
+}
+
+// keptRevisions tells which of the first revisions are kept.
+func keptRevisions(ctx context.Context, s jobs.Store, j *jobs.Job, first ...int64) error {
+	var errs []error
+	list := must(s.Revisions(ctx, jobs.RevisionQuery{Tenant: tenant, JobID: j.ID}))
+	errs = append(errs, same("the number of revisions", list.Total, len(first)+jobs.KeptRevisions))
+	for i, n := range first {
+		errs = append(errs, same("an old revision", list.Items[len(list.Items)-1-i].Number, n))
+	}
+	return errors.Join(errs...)
+}
+
+func revisionRetention(ctx context.Context, s jobs.Store) error {
+	j := givenRevisions(ctx, s, givenJob(ctx, s, "stock"), jobs.KeptRevisions)
+	all := keptRevisions(ctx, s, j)
+	j = givenRevisions(ctx, s, j, jobs.KeptRevisions+3)
+	_, third := s.Revision(ctx, tenant, j.ID, 3)
+	_, fourth := s.Revision(ctx, tenant, j.ID, 4)
+	return errors.Join(all, keptRevisions(ctx, s, j), refused("revision 3", third, jobs.ErrNotFound), fourth)
+}
+
+func revisionKeptForRun(ctx context.Context, s jobs.Store) error {
+	j := givenJob(ctx, s, "stock", allowing(3))
+	h := givenWorker(ctx, s, "node-a")
+	ended, deleted := givenEnded(ctx, s, h, j, at(1), jobs.RunSuccess), givenEnded(ctx, s, h, j, at(1), jobs.RunError)
+	second := givenRevision(ctx, s, j, 2, rename("Second"))
+	givenRun(ctx, s, second, at(2))
+	live := h.take(ctx, s, at(2))
+	last := givenRevisions(ctx, s, second, jobs.KeptRevisions+3)
+	both := keptRevisions(ctx, s, last, 1, 2)
+	done(s.DeleteRun(ctx, tenant, j.ID, deleted.ID))
+	one := keptRevisions(ctx, s, last, 1, 2)
+	done(s.DeleteRun(ctx, tenant, j.ID, ended.ID))
+	still := keptRevisions(ctx, s, last, 2)
+	o := outcome(live)
+	o.End = &jobs.RunEnd{Status: jobs.RunError, Error: "no driver", At: at(200)}
+	h.turn(ctx, s, at(200), 0, o)
+	history := keptRevisions(ctx, s, last, 2)
+	done(s.DeleteRun(ctx, tenant, j.ID, live.Run.ID))
+	return errors.Join(both, one, still, history, keptRevisions(ctx, s, last))
+}
+
+func revisionKeptForDraft(ctx context.Context, s jobs.Store) error {
+	j := givenJob(ctx, s, "stock")
+	second := givenRevision(ctx, s, j, 1, rename("Second"))
+	d := givenJob(ctx, s, "", draftOf(second)) // its source is revision 1, its base revision 2
+	last := givenRevisions(ctx, s, second, jobs.KeptRevisions+4)
+	before := keptRevisions(ctx, s, last, 1, 2)
+	done(s.DeleteJob(ctx, at(200), tenant, d.ID, 0, false))
+	after := keptRevisions(ctx, s, last)
+	other := givenJob(ctx, s, "", draftOf(last))
+	end := landed(last, 201, rename("Landed"))
+	done(s.CommitDraft(ctx, at(201), end, last.Revision, other.ID, 1))
+	return errors.Join(before, after, keptRevisions(ctx, s, end))
+}
+
+func revisionOfDraftKept(ctx context.Context, s jobs.Store) error {
+	d := givenRevisions(ctx, s, givenJob(ctx, s, "", draftOf(givenJob(ctx, s, "stock"))), jobs.KeptRevisions+3)
+	return keptRevisions(ctx, s, d, 1)
 }

@@ -41,6 +41,7 @@ func subjects() []subject {
 		{"job list", jobListRules()},
 		{"share", shareRules()},
 		{"revision", revisionRules()},
+		{"draft", draftRules()},
 		{"start", startRules()},
 		{"cancel", cancelRules()},
 		{"history", historyRules()},

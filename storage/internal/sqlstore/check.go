@@ -64,6 +64,21 @@ var invariants = []invariant{
 	SELECT s.job_id || ' with ' || s.principal_id
 	FROM   job_shares s LEFT JOIN jobs j ON j.id = s.job_id
 	WHERE  j.id IS NULL OR j.owner_id = s.principal_id OR j.editing_id IS NOT NULL`},
+	{"a draft is of a job of its tenant that is no draft itself", `
+	SELECT d.id
+	FROM   jobs d LEFT JOIN jobs j ON j.id = d.editing_id
+	WHERE  d.editing_id IS NOT NULL AND (j.id IS NULL OR j.tenant <> d.tenant OR j.editing_id IS NOT NULL)`},
+	{"the revisions that a draft was made from are kept", `
+	SELECT d.id
+	FROM   jobs d
+	WHERE  d.editing_id IS NOT NULL
+	       AND (NOT EXISTS (SELECT 1 FROM job_revisions r WHERE r.job_id = d.editing_id AND r.revision = d.base_revision)
+	       OR NOT EXISTS (SELECT 1 FROM job_revisions r WHERE r.job_id = d.editing_id AND r.revision = d.base_source)
+	       OR NOT EXISTS (SELECT 1 FROM job_revisions r WHERE r.job_id = d.id AND r.revision = 1))`},
+	{"a revision is not newer than its job", `
+	SELECT r.job_id || ' revision ' || r.revision
+	FROM   job_revisions r LEFT JOIN jobs j ON j.id = r.job_id
+	WHERE  j.id IS NULL OR r.revision > j.revision`},
 	{"a live run is not in the history", `
 	SELECT id
 	FROM   runs
@@ -131,10 +146,11 @@ var invariants = []invariant{
 	FROM   (SELECT id FROM tenants UNION SELECT tenant FROM runs) t LEFT JOIN tenants c ON c.id = t.id
 	WHERE  COALESCE(c.queued, 0) <> (SELECT count(*) FROM runs r WHERE r.tenant = t.id AND r.status = 'queued')`},
 	{"the number of ended runs of a job is counted right", `
-	SELECT j.id || ' ' || j.status
-	FROM   (SELECT job_id AS id, status FROM run_totals UNION SELECT job_id, status FROM run_history) j
-	       LEFT JOIN run_totals c ON c.job_id = j.id AND c.status = j.status
-	WHERE  COALESCE(c.ended, 0) <> (SELECT count(*) FROM run_history h WHERE h.job_id = j.id AND h.status = j.status)`},
+	SELECT j.id || ' revision ' || j.revision || ' ' || j.status
+	FROM   (SELECT job_id AS id, revision, status FROM run_totals UNION SELECT job_id, revision, status FROM run_history) j
+	       LEFT JOIN run_totals c ON c.job_id = j.id AND c.revision = j.revision AND c.status = j.status
+	WHERE  COALESCE(c.ended, 0) <>
+	       (SELECT count(*) FROM run_history h WHERE h.job_id = j.id AND h.revision = j.revision AND h.status = j.status)`},
 	{"the number of jobs of a tenant is counted right", `
 	SELECT t.id
 	FROM   (SELECT id FROM tenants UNION SELECT tenant FROM jobs) t LEFT JOIN tenants c ON c.id = t.id

@@ -31,6 +31,7 @@ func world(t *testing.T, s *sqlite.Store) {
 	single.Policies.Overlap, single.Policies.MaxConcurrent = jobs.OverlapQueue, 1
 	draft := *j
 	draft.ID, draft.Slug, draft.EditingID, draft.NextRunAt, draft.Enabled = "draft", "", "j", time.Time{}, false
+	draft.Base = jobs.DraftBase{Revision: 1, Source: 1}
 	steps := []error{
 		s.InsertJob(ctx, morning, j), s.InsertJob(ctx, morning, &single), s.InsertJob(ctx, morning, &draft),
 		s.RegisterWorker(ctx, morning, jobs.Worker{ID: "w", Hostname: "h"}),
@@ -75,6 +76,19 @@ var breaks = map[string][]string{
 	"I8: the next fire is later than every fire that was decided": {
 		`INSERT INTO fires VALUES ('j', 1, 0, 0, 'missed', 'x', '', 0), ('j', 2, 9000000000000, 5, 'missed', 'x', '', 0)`,
 	},
+	"a draft has no slug and no next fire": {
+		`PRAGMA ignore_check_constraints = 1`, `UPDATE jobs SET next_run_at = 7 WHERE id = 'draft'`,
+	},
+	"a draft is of a job of its tenant that is no draft itself": {`UPDATE jobs SET tenant = 'umbrella' WHERE id = 'draft'`},
+	"the revisions that a draft was made from are kept":         {`UPDATE jobs SET base_revision = 2 WHERE id = 'draft'`},
+	"a revision is not newer than its job":                      {`INSERT INTO job_revisions SELECT job_id, 2, definition, 1, '', '', '[]' FROM job_revisions WHERE job_id = 'j'`},
+	"a live run is not in the history":                          {`UPDATE runs SET id = (SELECT id FROM run_history) WHERE status = 'running'`},
+	"a running run is held by a live worker":                    {`UPDATE job_workers SET status = 'lost', stopped_at = 1`},
+	"a run belongs to a job of its tenant":                      {`UPDATE runs SET tenant = 'umbrella'`},
+	"the revision of a run is kept":                             {`UPDATE runs SET revision = 9`},
+	"the definition of a job is kept":                           {`UPDATE jobs SET revision = 9`},
+	"a log entry belongs to a run":                              {`UPDATE run_logs SET run_id = 'x'`},
+	"events of a run are not newer than its number":             {`UPDATE run_logs SET seq = 99 WHERE idx = 1`},
 	"a share belongs to a job, and is neither its owner's nor one of a draft": {
 		`INSERT INTO job_shares SELECT id, owner_id, 1, 1, 1 FROM jobs WHERE id = 'j'`,
 	},
@@ -82,14 +96,6 @@ var breaks = map[string][]string{
 		`PRAGMA ignore_check_constraints = 1`, `DROP INDEX runs_chain`, `DROP INDEX runs_fire`,
 		`UPDATE runs SET trigger_kind = 'backfill', fire_at = created_at, blocked = 0`,
 	},
-	"a draft has no slug and no next fire":          {`UPDATE jobs SET next_run_at = 7 WHERE id = 'draft'`},
-	"a live run is not in the history":              {`UPDATE runs SET id = (SELECT id FROM run_history) WHERE status = 'running'`},
-	"a running run is held by a live worker":        {`UPDATE job_workers SET status = 'lost', stopped_at = 1`},
-	"a run belongs to a job of its tenant":          {`UPDATE runs SET tenant = 'umbrella'`},
-	"the revision of a run is kept":                 {`UPDATE runs SET revision = 9`},
-	"the definition of a job is kept":               {`UPDATE jobs SET revision = 9`},
-	"a log entry belongs to a run":                  {`UPDATE run_logs SET run_id = 'x'`},
-	"events of a run are not newer than its number": {`UPDATE run_logs SET seq = 99 WHERE idx = 1`},
 	"events of a run grow with the index of their entries": {
 		`UPDATE run_logs SET seq = 3 WHERE idx = 0`, `UPDATE run_logs SET seq = 2 WHERE idx = 1`,
 	},

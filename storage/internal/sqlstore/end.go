@@ -25,7 +25,7 @@ const (
 
 func (t *Tx) insertEnded(r *runRow) error {
 	t.news.run(r.ID)
-	t.addEnded(r.JobID, r.Status, 1)
+	t.addEnded(endedOf{r.JobID, r.Revision, r.Status}, 1)
 	_, err := t.exec(sqlInsertEnded, r.ID, r.Tenant, r.JobID, r.OwnerID, r.Revision, r.Status, r.Trigger, r.TriggeredBy, r.RetryOf, r.WorkerID,
 		r.Fence, r.Urgency, r.NotBefore, r.FireAt, r.Losses, r.Attempt, toInt(r.CancelRequested), r.Params, r.Steps, toInt(r.Warnings), r.Error, r.Seq,
 		r.CreatedAt, r.UpdatedAt, r.StartedAt, r.EndedAt)
@@ -34,33 +34,58 @@ func (t *Tx) insertEnded(r *runRow) error {
 
 // endedOf is what ended runs are counted by.
 type endedOf struct {
-	job    jobs.ID
-	status jobs.RunStatus
+	job      jobs.ID
+	revision int64
+	status   jobs.RunStatus
 }
 
 // addEnded notes that the number of ended runs of a job changes; the row is written once, at the end of the transaction.
-func (t *Tx) addEnded(job jobs.ID, status jobs.RunStatus, n int) {
+func (t *Tx) addEnded(of endedOf, n int) {
 	if t.ended == nil {
 		t.ended = map[endedOf]int{}
 	}
-	t.ended[endedOf{job, status}] += n
+	t.ended[of] += n
 }
 
-// sqlAddEnded: lookup by primary key.
-const sqlAddEnded = `
-	INSERT INTO run_totals (job_id, status, ended)
-	VALUES (?, ?, ?)
-	ON CONFLICT (job_id, status) DO UPDATE SET ended = run_totals.ended + excluded.ended`
+const (
+	// sqlAddEnded: lookup by primary key.
+	sqlAddEnded = `
+	INSERT INTO run_totals (job_id, revision, status, ended)
+	VALUES (?, ?, ?, ?)
+	ON CONFLICT (job_id, revision, status) DO UPDATE SET ended = run_totals.ended + excluded.ended`
+	// sqlTakeEnded: lookup by primary key.
+	sqlTakeEnded = `
+	UPDATE run_totals
+	SET    ended = ended - ?
+	WHERE  job_id = ? AND revision = ? AND status = ?`
+	// sqlDropTotal: lookup by primary key.
+	sqlDropTotal = `
+	DELETE FROM run_totals
+	WHERE  job_id = ? AND revision = ? AND status = ? AND ended = 0`
+)
 
-// flushEnded writes the totals in the order of jobs, so that transactions which touch the same ones cannot wait for each other (R9).
+// flushEnded writes the totals in the order of jobs, so that transactions which touch the same ones cannot wait for each other (R9), and lets
+// go revisions that were kept for the runs that are gone.
 func (t *Tx) flushEnded() error {
 	for _, of := range slices.SortedFunc(maps.Keys(t.ended), func(a, b endedOf) int {
-		return cmp.Or(cmp.Compare(a.job, b.job), cmp.Compare(a.status, b.status))
+		return cmp.Or(cmp.Compare(a.job, b.job), cmp.Compare(a.revision, b.revision), cmp.Compare(a.status, b.status))
 	}) {
-		if t.ended[of] == 0 {
+		n := t.ended[of]
+		if n > 0 {
+			if _, err := t.exec(sqlAddEnded, of.job, of.revision, of.status, n); err != nil {
+				return err
+			}
+		}
+		if n >= 0 {
 			continue
 		}
-		if _, err := t.exec(sqlAddEnded, of.job, of.status, t.ended[of]); err != nil {
+		if _, err := t.exec(sqlTakeEnded, -n, of.job, of.revision, of.status); err != nil {
+			return err
+		}
+		if _, err := t.exec(sqlDropTotal, of.job, of.revision, of.status); err != nil {
+			return err
+		}
+		if err := t.releaseRevision(of.job, of.revision); err != nil {
 			return err
 		}
 	}

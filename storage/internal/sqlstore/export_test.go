@@ -18,6 +18,8 @@ func ProductStatements() map[string]Statement {
 		"start_live": {sqlListLive, 2}, "plan_due": {sqlListDue, 2}, "plan_next": {sqlNextDue, 0}, "fire_run": {sqlGetFireRun, 2},
 		"takeover_held": {sqlListHeld, 1}, "job_states": {sqlListJobStates, 1}, "prune_old": {sqlListOld, 3},
 		"prune_surplus": {sqlListSurplus, 3}, "jobs_by_slug": {sqlGetJobBySlug, 2},
+		"draft": {sqlGetDraft, 3}, "drafts_of_user": {sqlListDraftsOf, 2}, "editors": {sqlListEditors, 2},
+		"revisions": {sqlListRevisions, 3}, "revision_release": {sqlReleaseRevision, 3}, "job_drafts": {sqlListDrafts, 1},
 	}
 	add := func(name string, q *query) { all[name] = Statement{q.text(), len(q.args)} }
 	_, page, _ := jobQueries(jobs.JobQuery{Tenant: "t", Limit: 30})

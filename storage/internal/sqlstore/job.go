@@ -26,6 +26,11 @@ type jobRow struct {
 	CreatedAt     int64            `db:"created_at"`
 	UpdatedAt     int64            `db:"updated_at"`
 	DefnUpdatedAt int64            `db:"defn_updated_at"`
+	BaseRevision  int64            `db:"base_revision"`
+	BaseSource    int64            `db:"base_source"`
+	BaseUpdatedAt int64            `db:"base_updated_at"`
+	BaseOwner     jobs.PrincipalID `db:"base_owner"`
+	BaseEnabled   bool             `db:"base_enabled"`
 }
 
 // policies are those by which runs go in and are let go; the others are not in the row.
@@ -39,12 +44,15 @@ func (r *jobRow) toJob(d *jobs.Definition) *jobs.Job {
 		ID: r.ID, Tenant: r.Tenant, Slug: r.Slug, OwnerID: r.OwnerID, EditingID: r.EditingID, Definition: cloneDefinition(d),
 		Enabled: r.Enabled, NextRunAt: fromMillis(r.NextRunAt), Revision: r.Revision,
 		CreatedAt: fromMillis(r.CreatedAt), UpdatedAt: fromMillis(r.UpdatedAt), DefnUpdatedAt: fromMillis(r.DefnUpdatedAt),
+		Base: jobs.DraftBase{
+			Revision: r.BaseRevision, Source: r.BaseSource, DefnUpdatedAt: fromMillis(r.BaseUpdatedAt), OwnerID: r.BaseOwner, Enabled: r.BaseEnabled,
+		},
 	}
 }
 
 const jobColumns = `id, tenant, COALESCE(slug, '') AS slug, owner_id, COALESCE(editing_id, '') AS editing_id, enabled,
 	       COALESCE(next_run_at, 0) AS next_run_at, revision, overlap, max_concurrent, priority, driver_set, created_at, updated_at,
-	       defn_updated_at`
+	       defn_updated_at, base_revision, base_source, base_updated_at, base_owner, base_enabled`
 
 // sqlGetJob: lookup by primary key.
 const sqlGetJob = `
@@ -92,20 +100,18 @@ func (t *Tx) addJob(tenant jobs.TenantID) error {
 
 const sqlInsertJob = `
 	INSERT INTO jobs (slug, owner_id, owner_fold, editing_id, type, type_fold, name_fold, description_fold, enabled, next_run_at, revision,
-	       overlap, max_concurrent, priority, keep_days, keep_runs, driver_set, created_at, updated_at, defn_updated_at, id, tenant)
-	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	       overlap, max_concurrent, priority, keep_days, keep_runs, driver_set, created_at, updated_at, defn_updated_at,
+	       base_revision, base_source, base_updated_at, base_owner, base_enabled, id, tenant)
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 // sqlUpdateJob: lookup by primary key; the revision check finds a rival.
 const sqlUpdateJob = `
 	UPDATE jobs
 	SET    slug = ?, owner_id = ?, owner_fold = ?, editing_id = ?, type = ?, type_fold = ?, name_fold = ?, description_fold = ?, enabled = ?,
 	       next_run_at = ?, revision = ?, overlap = ?, max_concurrent = ?, priority = ?, keep_days = ?, keep_runs = ?,
-	       driver_set = ?, created_at = ?, updated_at = ?, defn_updated_at = ?
+	       driver_set = ?, created_at = ?, updated_at = ?, defn_updated_at = ?,
+	       base_revision = ?, base_source = ?, base_updated_at = ?, base_owner = ?, base_enabled = ?
 	WHERE  id = ? AND tenant = ?`
-
-const sqlInsertRevision = `
-	INSERT INTO job_revisions (job_id, revision, definition, created_at)
-	VALUES (?, ?, ?, ?)`
 
 // jobArgs are the values of sqlInsertJob and sqlUpdateJob, in the order of their columns.
 func jobArgs(j *jobs.Job, driverSet int64) []any {
@@ -121,7 +127,8 @@ func jobArgs(j *jobs.Job, driverSet int64) []any {
 	return []any{
 		slug, j.OwnerID, fold(string(j.OwnerID)), editing, j.Type, fold(j.Type), fold(j.Name), fold(j.Description),
 		toInt(j.Enabled), orNull(toMillis(j.NextRunAt)), j.Revision, p.Overlap, max(p.MaxConcurrent, 1), p.Priority, p.KeepDays,
-		p.KeepRuns, driverSet, toMillis(j.CreatedAt), toMillis(j.UpdatedAt), toMillis(j.DefnUpdatedAt), j.ID, j.Tenant,
+		p.KeepRuns, driverSet, toMillis(j.CreatedAt), toMillis(j.UpdatedAt), toMillis(j.DefnUpdatedAt),
+		j.Base.Revision, j.Base.Source, toMillis(j.Base.DefnUpdatedAt), j.Base.OwnerID, toInt(j.Base.Enabled), j.ID, j.Tenant,
 	}
 }
 
@@ -144,10 +151,12 @@ func (c *Core) InsertJob(ctx context.Context, now time.Time, j *jobs.Job) error 
 	}
 	drivers := driversOf(&j.Definition)
 	return c.write(ctx, "insert job", func(t *Tx) error {
-		if !j.IsDraft() {
-			if err := t.addJob(j.Tenant); err != nil {
+		if j.IsDraft() {
+			if err := t.checkDraft(j); err != nil {
 				return err
 			}
+		} else if err := t.addJob(j.Tenant); err != nil {
+			return err
 		}
 		set, err := c.sets.id(t, drivers)
 		if err != nil {
@@ -156,7 +165,7 @@ func (c *Core) InsertJob(ctx context.Context, now time.Time, j *jobs.Job) error 
 		if _, err := t.exec(sqlInsertJob, jobArgs(j, set)...); err != nil {
 			return c.jobConflict(j, err)
 		}
-		if _, err := t.exec(sqlInsertRevision, j.ID, j.Revision, definition, toMillis(now)); err != nil {
+		if err := t.insertRevision(j, definition, now); err != nil {
 			return err
 		}
 		if err := t.insertShares(j); err != nil {
@@ -169,10 +178,13 @@ func (c *Core) InsertJob(ctx context.Context, now time.Time, j *jobs.Job) error 
 	})
 }
 
-// jobConflict tells a taken slug from other errors: the id is new, so no other unique index can be in the way.
+// jobConflict tells a taken slug, or a second draft, from other errors: the id is new, so no other unique index can be in the way.
 func (c *Core) jobConflict(j *jobs.Job, err error) error {
 	if !c.db.Unique(err) {
 		return err
+	}
+	if j.IsDraft() {
+		return jobs.Conflict(secondDraft)
 	}
 	return &jobs.ConflictError{
 		Reason: fmt.Sprintf("the slug %q is taken", j.Slug), Data: map[string]any{"slug": j.Slug},
@@ -188,62 +200,78 @@ const sqlReviseQueued = `
 
 // SaveJob is jobs.JobStore (T8). After it the job has the new revision and its queued runs too, or nothing has changed.
 func (c *Core) SaveJob(ctx context.Context, now time.Time, j *jobs.Job, base int64) error {
-	definition, err := marshalDefinition(&j.Definition)
+	s, err := newSaving(j, base)
 	if err != nil {
 		return err
 	}
-	if j.Revision != base && j.Revision != base+1 {
-		return fmt.Errorf("save job %s: revision %d does not follow %d", j.ID, j.Revision, base)
+	return c.write(ctx, "save job", func(t *Tx) error { return c.save(t, now, s) })
+}
+
+// saving is a job that is to take the place of its stored form, with what can be made ready before the transaction.
+type saving struct {
+	job        *jobs.Job
+	base       int64
+	definition string
+	drivers    string
+}
+
+func newSaving(j *jobs.Job, base int64) (saving, error) {
+	definition, err := marshalDefinition(&j.Definition)
+	if err != nil {
+		return saving{}, err
 	}
-	if err := whole(j); err != nil {
+	if j.Revision != base && j.Revision != base+1 {
+		return saving{}, fmt.Errorf("save job %s: revision %d does not follow %d", j.ID, j.Revision, base)
+	}
+	return saving{j, base, definition, driversOf(&j.Definition)}, whole(j)
+}
+
+func (c *Core) save(t *Tx, now time.Time, s saving) error {
+	j := s.job
+	old, err := t.job(j.Tenant, j.ID)
+	if err != nil {
 		return err
 	}
-	drivers := driversOf(&j.Definition)
-	return c.write(ctx, "save job", func(t *Tx) error {
-		old, err := t.job(j.Tenant, j.ID)
-		if err != nil {
+	if old.Revision != s.base {
+		return jobs.ErrPrecondition
+	}
+	if old.EditingID != j.EditingID {
+		return fmt.Errorf("save job %s: it is a draft of %q and cannot become one of %q", j.ID, old.EditingID, j.EditingID)
+	}
+	if j.Revision == s.base {
+		if err := t.sameDefinition(j, s.definition); err != nil {
 			return err
 		}
-		if old.Revision != base {
-			return jobs.ErrPrecondition
-		}
-		if old.EditingID != j.EditingID {
-			return fmt.Errorf("save job %s: it is a draft of %q and cannot become one of %q", j.ID, old.EditingID, j.EditingID)
-		}
-		if j.Revision == base {
-			if err := t.sameDefinition(j, definition); err != nil {
-				return err
-			}
-		}
-		set, err := c.sets.id(t, drivers)
-		if err != nil {
-			return err
-		}
-		j := laterOf(j, old)
-		if _, err := t.exec(sqlUpdateJob, jobArgs(j, set)...); err != nil {
-			return c.jobConflict(j, err)
-		}
-		if err := t.withdraw(old, toMillis(j.NextRunAt), now); err != nil {
-			return err
-		}
-		if old.NextRunAt != toMillis(j.NextRunAt) || old.Enabled != j.Enabled {
-			t.news.add(jobs.TopicPlan)
-		}
-		if j.Revision == base {
-			return nil
-		}
-		if _, err := t.exec(sqlInsertRevision, j.ID, j.Revision, definition, toMillis(now)); err != nil {
-			return err
-		}
-		if _, err := t.exec(sqlReviseQueued, j.Revision, set, -j.Policies.Priority, j.ID, j.ID); err != nil {
-			return err
-		}
-		t.news.add(jobs.TopicQueue) // another worker may have the new drivers
-		if old.Overlap == j.Policies.Overlap && old.MaxConcurrent == j.Policies.MaxConcurrent {
-			return nil
-		}
-		return t.regulate(j.ID, j.Policies)
-	})
+	}
+	set, err := c.sets.id(t, s.drivers)
+	if err != nil {
+		return err
+	}
+	j = laterOf(j, old)
+	if _, err := t.exec(sqlUpdateJob, jobArgs(j, set)...); err != nil {
+		return c.jobConflict(j, err)
+	}
+	if err := t.withdraw(old, toMillis(j.NextRunAt), now); err != nil {
+		return err
+	}
+	if old.NextRunAt != toMillis(j.NextRunAt) || old.Enabled != j.Enabled {
+		t.news.add(jobs.TopicPlan)
+	}
+	if j.Revision == s.base {
+		return nil
+	}
+	// Queued runs first: the revision that they leave may be the one that is let go.
+	if _, err := t.exec(sqlReviseQueued, j.Revision, set, -j.Policies.Priority, j.ID, j.ID); err != nil {
+		return err
+	}
+	if err := t.insertRevision(j, s.definition, now); err != nil {
+		return err
+	}
+	t.news.add(jobs.TopicQueue) // another worker may have the new drivers
+	if old.Overlap == j.Policies.Overlap && old.MaxConcurrent == j.Policies.MaxConcurrent {
+		return nil
+	}
+	return t.regulate(j.ID, j.Policies)
 }
 
 // laterOf gives the job with an UpdatedAt that does not go back: shares and tags may have moved it since the job was read.
@@ -289,6 +317,7 @@ const (
 	WHERE  ` + liveOfJob + `
 	ORDER  BY blocked, created_at, id
 	LIMIT  1`
+	// sqlListDrafts: index jobs_editor.
 	sqlListDrafts = `
 	SELECT id
 	FROM   jobs
@@ -336,15 +365,16 @@ func (c *Core) DeleteJob(ctx context.Context, now time.Time, tenant jobs.TenantI
 		if err := t.all(&drafts, sqlListDrafts, id); err != nil {
 			return err
 		}
+		if job.EditingID != "" {
+			return c.dropDraft(t, job)
+		}
 		for _, gone := range append(drafts, id) {
 			if err := c.removeJob(t, tenant, gone); err != nil {
 				return err
 			}
 		}
-		if job.EditingID == "" {
-			if _, err := t.exec(sqlAddJobs, tenant, -1); err != nil {
-				return err
-			}
+		if _, err := t.exec(sqlAddJobs, tenant, -1); err != nil {
+			return err
 		}
 		c.defs.clear() // the id could be used again
 		t.news.add(jobs.TopicPlan | jobs.TopicWorker | jobs.TopicRun)

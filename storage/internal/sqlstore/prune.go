@@ -25,10 +25,10 @@ const (
 	WHERE  run_id IN LIST(?)`
 	// sqlCountHistory: lookups by primary key.
 	sqlCountHistory = `
-	SELECT job_id, status, count(*) AS runs
+	SELECT job_id, revision, status, count(*) AS runs
 	FROM   run_history
 	WHERE  id IN LIST(?)
-	GROUP  BY job_id, status`
+	GROUP  BY job_id, revision, status`
 	sqlDeleteHistory = `
 	DELETE FROM run_history
 	WHERE  id IN LIST(?)`
@@ -47,15 +47,16 @@ func (t *Tx) removeRuns(ids []jobs.RunID) (int, error) {
 		return 0, err
 	}
 	var counts []struct {
-		JobID  jobs.ID        `db:"job_id"`
-		Status jobs.RunStatus `db:"status"`
-		Runs   int            `db:"runs"`
+		JobID    jobs.ID        `db:"job_id"`
+		Revision int64          `db:"revision"`
+		Status   jobs.RunStatus `db:"status"`
+		Runs     int            `db:"runs"`
 	}
 	if err := t.all(&counts, sqlCountHistory, names); err != nil {
 		return 0, err
 	}
 	for _, c := range counts {
-		t.addEnded(c.JobID, c.Status, -c.Runs)
+		t.addEnded(endedOf{c.JobID, c.Revision, c.Status}, -c.Runs)
 	}
 	t.news.add(jobs.TopicRun)
 	for _, id := range ids {

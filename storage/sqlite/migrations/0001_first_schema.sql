@@ -40,6 +40,12 @@ CREATE TABLE jobs (
 	owner_id         TEXT    NOT NULL,
 	owner_fold       TEXT    NOT NULL,
 	editing_id       TEXT    REFERENCES jobs (id),
+	-- What a draft was made from; zero and empty for jobs that are no drafts.
+	base_revision    INTEGER NOT NULL CHECK (base_revision >= 0),
+	base_source      INTEGER NOT NULL,
+	base_updated_at  INTEGER NOT NULL,
+	base_owner       TEXT    NOT NULL,
+	base_enabled     INTEGER NOT NULL CHECK (base_enabled IN (0, 1)),
 	type             TEXT    NOT NULL,
 	type_fold        TEXT    NOT NULL,
 	name_fold        TEXT    NOT NULL,
@@ -55,19 +61,27 @@ CREATE TABLE jobs (
 	driver_set       INTEGER NOT NULL REFERENCES driver_sets (id),
 	created_at       INTEGER NOT NULL,
 	updated_at       INTEGER NOT NULL,
-	defn_updated_at  INTEGER NOT NULL
+	defn_updated_at  INTEGER NOT NULL,
+	CHECK ((editing_id IS NOT NULL) = (base_revision > 0)),
+	CHECK (base_source <= base_revision AND (base_source > 0) = (base_revision > 0)),
+	CHECK (editing_id IS NULL OR (slug IS NULL AND next_run_at IS NULL))
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX jobs_slug ON jobs (tenant, slug) WHERE slug IS NOT NULL;
 CREATE INDEX jobs_name ON jobs (tenant, name_fold, id) WHERE editing_id IS NULL;
 CREATE INDEX jobs_due ON jobs (next_run_at, id) WHERE next_run_at IS NOT NULL AND enabled = 1;
-CREATE INDEX jobs_drafts ON jobs (editing_id) WHERE editing_id IS NOT NULL;
+-- A user has one draft of a job. It also finds the drafts of a job.
+CREATE UNIQUE INDEX jobs_editor ON jobs (editing_id, owner_id) WHERE editing_id IS NOT NULL;
+CREATE INDEX jobs_drafts ON jobs (tenant, owner_id, updated_at DESC, id) WHERE editing_id IS NOT NULL;
 
--- A revision never changes: runs name it.
+-- A revision never changes: runs name it. owner_id owned the job then; changes is a JSON array of sentences.
 CREATE TABLE job_revisions (
 	job_id     TEXT    NOT NULL REFERENCES jobs (id),
 	revision   INTEGER NOT NULL,
 	definition TEXT    NOT NULL,
 	created_at INTEGER NOT NULL,
+	created_by TEXT    NOT NULL,
+	owner_id   TEXT    NOT NULL,
+	changes    TEXT    NOT NULL CHECK (json_type(changes) = 'array'),
 	PRIMARY KEY (job_id, revision)
 ) STRICT;
 
