@@ -26,9 +26,14 @@ type matrixJob struct {
 // levelOf is the least level of a group of the table in reliability section 9.
 var levelOf = map[string]jobs.Level{"L1": jobs.LevelRead, "L2": jobs.LevelRun, "L3": jobs.LevelEdit, "L5": jobs.LevelShare, "L10": jobs.LevelFull}
 
-// TestAuthorization is the matrix of reliability section 9: every route, every caller, every kind of id. Each request has a parameter that no
-// route knows, so that a request which is allowed is 400 and changes nothing; with that the order 401, 404, 403, 400 is held too.
-func TestAuthorization(t *testing.T) {
+// matrix is a world with a job of a team, one of a user and one of another tenant, each with a part of every kind.
+type matrix struct {
+	*world
+	team, own, foreign matrixJob
+}
+
+func newMatrix(t testing.TB) matrix {
+	t.Helper()
 	w := newWorld(t)
 	team := w.matrixJob("dataWizard", "team:logistics", map[string]jobs.Level{
 		"member": 1, "memberPlus": 1, "designer": 2, "dataWizard": 3, "publisher": 5, "admin": 10, "boss": 10, "root": 10,
@@ -52,6 +57,14 @@ func TestAuthorization(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
+	return matrix{w, team, own, foreign}
+}
+
+// TestAuthorization is the matrix of reliability section 9: every route, every caller, every kind of id. Each request has a parameter that no
+// route knows, so that a request which is allowed is 400 and changes nothing; with that the order 401, 404, 403, 400 is held too.
+func TestAuthorization(t *testing.T) {
+	m := newMatrix(t)
+	w, team, own, foreign := m.world, m.team, m.own, m.foreign
 	callers := []string{"", "stranger"}
 	for name := range people {
 		callers = append(callers, name, name+"+ro")
