@@ -152,7 +152,7 @@ func slugBase(name string) string {
 // Job reads a job that the principal may read.
 func (c *Client) Job(ctx context.Context, ref JobRef) (*Job, error) { return c.readable(ctx, ref) }
 
-// Jobs lists the jobs that the principal may read. Tenant and ReadableBy of the query are set here.
+// Jobs lists the jobs that the principal may read. Tenant, ReadableBy and FavoriteOf of the query are set here.
 func (c *Client) Jobs(ctx context.Context, q JobQuery) (Page[*Job], error) {
 	if err := c.identified(); err != nil {
 		return Page[*Job]{}, err
@@ -160,7 +160,7 @@ func (c *Client) Jobs(ctx context.Context, q JobQuery) (Page[*Job], error) {
 	if err := checkSort(q.Sort, JobSortFields); err != nil {
 		return Page[*Job]{}, err
 	}
-	q.Tenant, q.ReadableBy = c.principal.Tenant, c.readers()
+	q.Tenant, q.ReadableBy, q.FavoriteOf = c.principal.Tenant, c.readers(), c.principal.User
 	return c.service.store.Jobs(ctx, q)
 }
 

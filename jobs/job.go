@@ -40,6 +40,8 @@ type Job struct {
 	LastRun *LastRun
 	// Shares are in the order of their principals. InsertJob stores them too; a draft has none.
 	Shares []Share
+	// Tags are in the order in which the job got them. InsertJob stores them too, by the id of each tag; a draft has none.
+	Tags []JobTag
 	// Broken says why the stored definition cannot be read; empty as a rule. Such a job has of its definition only what the store keeps
 	// beside it: type, name and description (in lower case), overlap, priority, bounds of its history. It does not fire and cannot be
 	// started. It can only be deleted, or saved whole as a new revision: a write of a job whose Broken is not empty is refused.

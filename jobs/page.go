@@ -26,6 +26,11 @@ type JobQuery struct {
 	Enabled *bool
 	// Running: a run of the job is going on.
 	Running *bool
+	// Tags must all be on the job.
+	Tags []TagID
+	// Favorite: the job is a favorite of the user FavoriteOf, or is none.
+	Favorite   *bool
+	FavoriteOf PrincipalID
 	// Sort keys are among JobSortFields; none means by name.
 	Sort  []SortKey
 	Start int

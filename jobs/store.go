@@ -20,6 +20,8 @@ type Store interface {
 	ShareStore
 	DraftStore
 	RevisionStore
+	TagStore
+	FavoriteStore
 	StartStore
 	RunStore
 	WaitStore
@@ -40,10 +42,10 @@ type Store interface {
 
 // JobStore keeps job definitions with their revisions.
 type JobStore interface {
-	// InsertJob stores a new job at revision 1, with its Shares unless it is a draft. A slug that the tenant has already is a *ConflictError
-	// with Data["slug"]. More than MaxJobsPerTenant jobs, more than MaxShares shares, and a job with Broken, are a *ConflictError. A draft
-	// whose original is unknown or a draft itself is ErrNotFound; a second draft of one user and job is a *ConflictError with
-	// Data["draftId"].
+	// InsertJob stores a new job at revision 1, with its Shares and Tags unless it is a draft. A tag that the tenant does not have is
+	// ErrNotFound. A slug that the tenant has already is a *ConflictError with Data["slug"]. More than MaxJobsPerTenant jobs, more than
+	// MaxShares shares or MaxTags tags, and a job with Broken, are a *ConflictError. A draft whose original is unknown or a draft itself is
+	// ErrNotFound; a second draft of one user and job is a *ConflictError with Data["draftId"].
 	InsertJob(ctx context.Context, now time.Time, j *Job) error
 	// SaveJob replaces the stored job if its revision is still base, and stores it under j.Revision, which is base or base+1; a new
 	// revision is kept for its runs, and as long as KeptRevisions says. Else ErrPrecondition. A job with Broken is a *ConflictError: what
@@ -54,7 +56,7 @@ type JobStore interface {
 	// DeleteJob removes the job with everything that belongs to it, drafts included. With live runs and without force it is a
 	// *ConflictError with Data["historyId"]; with force the workers that hold them are fenced off. Unknown job: ErrNotFound.
 	DeleteJob(ctx context.Context, now time.Time, tenant TenantID, id ID, base int64, force bool) error
-	// Job reads a job with its shares, LockedAt and LastRun. By slug, ref.Prefix is not looked at. A definition that cannot be read is no
+	// Job reads a job with its shares, tags, LockedAt and LastRun. By slug, ref.Prefix is not looked at. A definition that cannot be read is no
 	// error, see Job.Broken. Unknown or of another tenant: ErrNotFound.
 	Job(ctx context.Context, tenant TenantID, ref JobRef) (*Job, error)
 	// Jobs lists jobs, each as Job reads it.

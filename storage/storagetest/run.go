@@ -40,6 +40,8 @@ func subjects() []subject {
 		{"job", jobRules()},
 		{"job list", jobListRules()},
 		{"share", shareRules()},
+		{"tag", tagRules()},
+		{"favorite", favoriteRules()},
 		{"revision", revisionRules()},
 		{"draft", draftRules()},
 		{"start", startRules()},

@@ -79,6 +79,18 @@ var invariants = []invariant{
 	SELECT r.job_id || ' revision ' || r.revision
 	FROM   job_revisions r LEFT JOIN jobs j ON j.id = r.job_id
 	WHERE  j.id IS NULL OR r.revision > j.revision`},
+	{"a tag of a job is one of its tenant, and not of a draft", `
+	SELECT a.job_id || ' with ' || a.tag_id
+	FROM   job_tags a LEFT JOIN jobs j ON j.id = a.job_id LEFT JOIN tags t ON t.id = a.tag_id
+	WHERE  j.id IS NULL OR t.id IS NULL OR j.tenant <> t.tenant OR j.editing_id IS NOT NULL`},
+	{"a favorite is a job of the user's tenant, and no draft", `
+	SELECT f.job_id || ' of ' || f.user_id
+	FROM   job_favorites f LEFT JOIN jobs j ON j.id = f.job_id
+	WHERE  j.id IS NULL OR j.tenant <> f.tenant OR j.editing_id IS NOT NULL`},
+	{"a job that was handed over and not switched on since is off", `
+	SELECT h.job_id
+	FROM   job_handovers h LEFT JOIN jobs j ON j.id = h.job_id
+	WHERE  j.id IS NULL OR j.enabled <> 0`},
 	{"a live run is not in the history", `
 	SELECT id
 	FROM   runs

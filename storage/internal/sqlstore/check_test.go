@@ -92,6 +92,11 @@ var breaks = map[string][]string{
 	"a share belongs to a job, and is neither its owner's nor one of a draft": {
 		`INSERT INTO job_shares SELECT id, owner_id, 1, 1, 1 FROM jobs WHERE id = 'j'`,
 	},
+	"a tag of a job is one of its tenant, and not of a draft": {
+		`INSERT INTO tags VALUES ('t', 'umbrella', 'x', 'x', '', 1, 1)`, `INSERT INTO job_tags VALUES ('a', 'j', 't')`,
+	},
+	"a favorite is a job of the user's tenant, and no draft":      {`INSERT INTO job_favorites VALUES ('umbrella', 'kim', 'j')`},
+	"a job that was handed over and not switched on since is off": {`INSERT INTO job_handovers VALUES ('j', 1)`},
 	"at most one run of a backfill of a job does not wait": {
 		`PRAGMA ignore_check_constraints = 1`, `DROP INDEX runs_chain`, `DROP INDEX runs_fire`,
 		`UPDATE runs SET trigger_kind = 'backfill', fire_at = created_at, blocked = 0`,

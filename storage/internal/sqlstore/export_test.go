@@ -20,6 +20,7 @@ func ProductStatements() map[string]Statement {
 		"prune_surplus": {sqlListSurplus, 3}, "jobs_by_slug": {sqlGetJobBySlug, 2},
 		"draft": {sqlGetDraft, 3}, "drafts_of_user": {sqlListDraftsOf, 2}, "editors": {sqlListEditors, 2},
 		"revisions": {sqlListRevisions, 3}, "revision_release": {sqlReleaseRevision, 3}, "job_drafts": {sqlListDrafts, 1},
+		"job_tags": {sqlListJobTags, 1}, "job_shares": {sqlListShares, 1}, "job_favorites": {sqlListFavorites, 3},
 	}
 	add := func(name string, q *query) { all[name] = Statement{q.text(), len(q.args)} }
 	_, page, _ := jobQueries(jobs.JobQuery{Tenant: "t", Limit: 30})
@@ -27,6 +28,11 @@ func ProductStatements() map[string]Statement {
 	all["known_runs"] = Statement{sqlKnownRuns, 6}
 	_, page, _ = jobQueries(jobs.JobQuery{Tenant: "t", Limit: 30, ReadableBy: []jobs.PrincipalID{"p"}})
 	add("list_jobs_readable", page)
+	_, page, _ = jobQueries(jobs.JobQuery{Tenant: "t", Limit: 30, Tags: []jobs.TagID{"a", "b"}})
+	add("list_jobs_tagged", page)
+	favorite := true
+	_, page, _ = jobQueries(jobs.JobQuery{Tenant: "t", Limit: 30, Favorite: &favorite, FavoriteOf: "u"})
+	add("list_jobs_favorite", page)
 	count, page, _ := runQueries(jobs.RunQuery{Tenant: "t", JobID: "j", Limit: 30})
 	add("history_of_job", page)
 	add("history_of_job_count", count)

@@ -171,6 +171,9 @@ func (c *Core) InsertJob(ctx context.Context, now time.Time, j *jobs.Job) error 
 		if err := t.insertShares(j); err != nil {
 			return err
 		}
+		if err := t.insertTags(j); err != nil {
+			return err
+		}
 		if !j.NextRunAt.IsZero() {
 			t.news.add(jobs.TopicPlan)
 		}
@@ -335,6 +338,9 @@ var sqlDeleteJob = []string{
 	`DELETE FROM runs WHERE job_id = ? AND blocked = 1`,
 	`DELETE FROM fires WHERE job_id = ?`,
 	`DELETE FROM job_shares WHERE job_id = ?`,
+	`DELETE FROM job_tags WHERE job_id = ?`,
+	`DELETE FROM job_favorites WHERE job_id = ?`,
+	`DELETE FROM job_handovers WHERE job_id = ?`,
 	`DELETE FROM job_revisions WHERE job_id = ?`,
 	`DELETE FROM jobs WHERE id = ?`,
 }

@@ -120,6 +120,16 @@ func filterJobs(q *query, f jobs.JobQuery) {
 	if f.Enabled != nil {
 		q.and("enabled = ?", toInt(*f.Enabled))
 	}
+	for _, tag := range f.Tags {
+		q.and("id IN (SELECT a.job_id FROM job_tags a WHERE a.tag_id = ?)", tag)
+	}
+	if f.Favorite != nil {
+		in := "id NOT IN"
+		if *f.Favorite {
+			in = "id IN"
+		}
+		q.and(in+" (SELECT v.job_id FROM job_favorites v WHERE v.tenant = ? AND v.user_id = ?)", f.Tenant, f.FavoriteOf)
+	}
 	if f.Running != nil {
 		is := " IS NULL"
 		if *f.Running {
@@ -244,7 +254,10 @@ func (v *View) complete(rows []jobRow) ([]*jobs.Job, error) {
 			}
 		}
 	}
-	return out, v.addShares(byID, names)
+	if err := v.addShares(byID, names); err != nil {
+		return nil, err
+	}
+	return out, v.addTags(byID, names)
 }
 
 // sqlGetRemains: lookup by primary key.

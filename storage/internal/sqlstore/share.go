@@ -122,6 +122,7 @@ func (c *Core) PutShare(
 		case job.OwnerID == p:
 			return jobs.Conflict("the owner of the job has every level: %q", p)
 		case row.Level == level:
+			t.nothingDone = true
 			return nil
 		case row.Level != jobs.LevelNone:
 			_, err = t.exec(sqlUpdateShare, level, max(toMillis(now), row.UpdatedAt), id, p)
