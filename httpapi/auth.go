@@ -24,6 +24,9 @@ type Identity struct {
 	// DisplayName and Email are for GET /session; they may be empty.
 	DisplayName string
 	Email       string
+
+	// who is the same identity as the built-in accounts know it; empty for those of a host.
+	who identity.Who
 }
 
 // AuthenticatorFunc makes a function an Authenticator.
@@ -41,6 +44,6 @@ func (a accountsAuthenticator) Authenticate(r *http.Request) (Identity, error) {
 		return Identity{}, err
 	}
 	return Identity{
-		Principal: who.Principal, Cookie: who.Cookie, DisplayName: who.User.DisplayName, Email: who.User.Email,
+		Principal: who.Principal, Cookie: who.Cookie, DisplayName: who.User.DisplayName, Email: who.User.Email, who: who,
 	}, nil
 }

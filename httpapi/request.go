@@ -10,6 +10,7 @@ import (
 
 	"github.com/julienschmidt/httprouter"
 
+	"github.com/carillon-go/carillon/httpapi/identity"
 	"github.com/carillon-go/carillon/jobs"
 )
 
@@ -20,6 +21,8 @@ type request struct {
 	params   httprouter.Params
 	identity Identity
 	client   *jobs.Client
+	// accounts are the built-in accounts as the caller sees them; nil with the identities of a host.
+	accounts *identity.Client
 }
 
 // job reads :id. What cannot be the id of a job does not exist.
@@ -178,6 +181,15 @@ func (r *request) expectAttachment(ref jobs.AttachmentRef) jobs.Precondition {
 		return in.Attachment().UpdatedAt.UnixMilli()
 	})
 	return jobs.Precondition{UpdatedAt: time.UnixMilli(ms).UTC()}
+}
+
+// expectVersion is If-Match of a thing whose tags have its revision: 0 if nothing is expected.
+func (r *request) expectVersion(present func() int64) int64 {
+	versions, star := r.ifMatch()
+	if star {
+		return 0
+	}
+	return expected(versions, "r", present)
 }
 
 // expectNothing is If-Match of a thing without entity tags: no tag can match it.

@@ -27,12 +27,16 @@ const (
 	groupFull     group = "L10"
 	groupSuper    group = "S"
 	groupCluster  group = "K"
+	// groupOwn: superusers, and users for their own record. groupTeam: superusers, and admins of the team.
+	groupOwn  group = "own"
+	groupTeam group = "team"
 )
 
 // permissions are the groups in the words of contract 1.5, for the document.
 var permissions = map[group]string{
 	groupOpen: "open", groupIdentity: "identity", groupCreate: "jobs:create", groupRead: "read", groupRun: "job:run", groupEdit: "job:edit",
 	groupShare: "job:share", groupFull: "job:delete", groupSuper: "superuser", groupCluster: "cluster:manage",
+	groupOwn: "superuser, or the user itself", groupTeam: "superuser, or an admin of the team",
 }
 
 // route is one line of the table from which the router, the OpenAPI document and the tests of the routes are made. What is read from a request
@@ -80,6 +84,8 @@ var routes = slices.Concat(
 	part("drivers", driverRoutes),
 	part("session", sessionRoutes),
 	part("tokens", tokenRoutes),
+	part("users", userRoutes),
+	part("teams", teamRoutes),
 	part("document", openAPIRoutes),
 )
 
@@ -203,6 +209,9 @@ func (a *API) serve(w http.ResponseWriter, r *request, route route) error {
 		return jobs.Forbidden("the token is read-only")
 	}
 	r.identity, r.client = who, a.service.As(who.Principal)
+	if accounts := a.options.Accounts; accounts != nil {
+		r.accounts = accounts.As(who.who, accounts.ClientAddr(r.Request))
+	}
 	return route.handle(a, w, r)
 }
 

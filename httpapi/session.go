@@ -121,14 +121,14 @@ func (a *API) logout(w http.ResponseWriter, r *request) error {
 }
 
 type sessionView struct {
-	User        userView      `json:"user"`
-	Tenant      jobs.TenantID `json:"tenant"`
-	Teams       []teamView    `json:"teams"`
-	Superuser   bool          `json:"superuser"`
-	Permissions sessionRights `json:"permissions"`
+	User        userView         `json:"user"`
+	Tenant      jobs.TenantID    `json:"tenant"`
+	Teams       []membershipView `json:"teams"`
+	Superuser   bool             `json:"superuser"`
+	Permissions sessionRights    `json:"permissions"`
 }
 
-type teamView struct {
+type membershipView struct {
 	ID   jobs.PrincipalID `json:"id"`
 	Role jobs.Role        `json:"role"`
 }
@@ -146,14 +146,11 @@ func (a *API) session(w http.ResponseWriter, r *request) error {
 	p := r.identity.Principal
 	v := sessionView{
 		User:   userView{p.User, text(r.identity.DisplayName), text(r.identity.Email)},
-		Tenant: p.Tenant, Teams: []teamView{}, Superuser: p.Superuser,
+		Tenant: p.Tenant, Teams: newMembershipViews(p.Teams), Superuser: p.Superuser,
 		Permissions: sessionRights{
 			Jobs: createPermission{r.client.MayCreateJobs()},
 			Tags: createPermission{(p.Rights.CreateTags || p.Superuser) && !p.ReadOnly},
 		},
-	}
-	for _, m := range p.Teams {
-		v.Teams = append(v.Teams, teamView{m.Team, m.Role})
 	}
 	return write(w, r.Request, http.StatusOK, v)
 }

@@ -241,7 +241,7 @@ func TestAPI_session(t *testing.T) {
 		t.Fatal(err)
 	}
 	u.Enabled = false
-	if err := s.store.SaveUser(t.Context(), u); err != nil {
+	if err := s.store.SaveUser(t.Context(), u, nil); err != nil {
 		t.Fatal(err)
 	}
 	w = s.ask(t, "GET", "/api/session", "", withCookie(sid))

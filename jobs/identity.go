@@ -5,22 +5,6 @@ import (
 	"time"
 )
 
-// User is an account of the built-in identity (contract 15). A host with its own users has none.
-type User struct {
-	Tenant      TenantID
-	ID          PrincipalID
-	DisplayName string
-	Email       string
-	// PasswordHash is an argon2id string; empty: cannot sign in.
-	PasswordHash string
-	Enabled      bool
-	Superuser    bool
-	Rights       Rights
-	CreatedAt    time.Time
-	UpdatedAt    time.Time
-	LastLoginAt  time.Time
-}
-
 // Session is a log-in from a browser. Only the hash of its id is stored (R49).
 type Session struct {
 	// Hash is SHA-256 of the id in the cookie.
@@ -48,28 +32,14 @@ type Token struct {
 	LastUsedAt time.Time
 }
 
-// UserStore keeps the accounts of the built-in identity.
-type UserStore interface {
-	// InsertUser stores a new user; a taken id is ErrConflict.
-	InsertUser(ctx context.Context, u User) error
-	// SaveUser replaces a stored user; an unknown one is ErrNotFound. If it is disabled or its password hash changed, all its
-	// sessions end in the same transaction, and if it is disabled its tokens are deleted too (R49).
-	SaveUser(ctx context.Context, u User) error
-	// User is ErrNotFound for an unknown user.
-	User(ctx context.Context, tenant TenantID, id PrincipalID) (User, error)
-	// UsersByID gives those of the ids that exist, in any order.
-	UsersByID(ctx context.Context, tenant TenantID, ids []PrincipalID) ([]User, error)
-	// CountUsers counts the users of the tenant.
-	CountUsers(ctx context.Context, tenant TenantID) (int, error)
-}
-
 // SessionStore keeps log-ins and API tokens.
 type SessionStore interface {
 	// InsertSession stores a log-in, sets the user's LastLoginAt, and removes the user's oldest sessions beyond keep and all
-	// expired ones.
+	// expired ones. An unknown or disabled user is ErrNotFound.
 	InsertSession(ctx context.Context, s Session, keep int) error
-	// Session is ErrNotFound for an unknown hash. Expiry is the caller's to judge.
-	Session(ctx context.Context, hash []byte) (Session, error)
+	// Session reads a session with its user and the user's teams, in one state. ErrNotFound for an unknown hash. Expiry, and
+	// whether the user is enabled, are the caller's to judge.
+	Session(ctx context.Context, hash []byte) (Session, User, error)
 	// TouchSession moves SeenAt; an unknown session is no error.
 	TouchSession(ctx context.Context, hash []byte, seen time.Time) error
 	// DeleteSession ends a log-in; an unknown one is no error.
@@ -78,9 +48,11 @@ type SessionStore interface {
 
 // TokenStore keeps API tokens.
 type TokenStore interface {
+	// InsertToken stores a new token. An unknown or disabled user is ErrNotFound, a taken id or hash ErrConflict, more than MaxTokensPerUser of the user
+	// a *ConflictError.
 	InsertToken(ctx context.Context, t Token) error
-	// TokenByHash is ErrNotFound for an unknown hash. Expiry is the caller's to judge.
-	TokenByHash(ctx context.Context, hash []byte) (Token, error)
+	// TokenByHash reads a token with its user and the user's teams, as Session does.
+	TokenByHash(ctx context.Context, hash []byte) (Token, User, error)
 	// Tokens gives the tokens of a user, newest first.
 	Tokens(ctx context.Context, tenant TenantID, user PrincipalID) ([]Token, error)
 	// TouchToken moves LastUsedAt; an unknown token is no error.

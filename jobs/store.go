@@ -32,6 +32,7 @@ type Store interface {
 	LimitStore
 	KeyStore
 	UserStore
+	TeamStore
 	SessionStore
 	TokenStore
 	AuditStore

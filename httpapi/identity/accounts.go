@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
-	"sync"
 	"time"
 
 	"github.com/carillon-go/carillon/jobs"
@@ -15,6 +14,7 @@ import (
 // Store is what the built-in identity keeps its data in; every jobs.Store is one.
 type Store interface {
 	jobs.UserStore
+	jobs.TeamStore
 	jobs.SessionStore
 	jobs.TokenStore
 }
@@ -51,7 +51,7 @@ type Options struct {
 // minSuperToken is the least length of Options.SuperToken, in bytes: about 100 bits if it is random.
 const minSuperToken = 20
 
-// Accounts are the users of the built-in identity with their sessions and tokens. Safe for concurrent use.
+// Accounts are the users and teams of the built-in identity with their sessions and tokens. Safe for concurrent use.
 type Accounts struct {
 	store     Store
 	options   Options
@@ -60,9 +60,6 @@ type Accounts struct {
 	throttle  *throttle
 	// superHash is SHA-256 of Options.SuperToken.
 	superHash [sha256.Size]byte
-
-	// writing makes one change of a user at a time: SaveUser replaces the whole user, so of two changes at once one would be lost.
-	writing sync.Mutex
 }
 
 // New makes the identity over a store.

@@ -123,7 +123,7 @@ func setEnabled(t testing.TB, store identity.Store, enabled bool) {
 		t.Fatal(err)
 	}
 	u.Enabled = enabled
-	if err := store.SaveUser(t.Context(), u); err != nil {
+	if err := store.SaveUser(t.Context(), u, nil); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -148,6 +148,24 @@ func (s *tampered) User(ctx context.Context, tenant jobs.TenantID, id jobs.Princ
 	u, err := s.Store.User(ctx, tenant, id)
 	u.Enabled = u.Enabled && !s.disabled
 	return u, err
+}
+
+func (s *tampered) Session(ctx context.Context, hash []byte) (jobs.Session, jobs.User, error) {
+	x, u, err := s.Store.Session(ctx, hash)
+	if s.onUser != nil && err == nil {
+		err = s.onUser()
+	}
+	u.Enabled = u.Enabled && !s.disabled
+	return x, u, err
+}
+
+func (s *tampered) TokenByHash(ctx context.Context, hash []byte) (jobs.Token, jobs.User, error) {
+	x, u, err := s.Store.TokenByHash(ctx, hash)
+	if s.onUser != nil && err == nil {
+		err = s.onUser()
+	}
+	u.Enabled = u.Enabled && !s.disabled
+	return x, u, err
 }
 
 func (s *tampered) InsertSession(ctx context.Context, x jobs.Session, keep int) error {

@@ -21,6 +21,11 @@ type Who struct {
 	Cookie bool
 	// TokenID is the id of the API token; empty for a session and for the SuperToken.
 	TokenID string
+
+	// session is the hash of the session, nil for a token. It lets nobody in.
+	session []byte
+	// host: the SuperToken, which belongs to who runs the program.
+	host bool
 }
 
 // Authenticate tells who a request comes from. A token in the header Authorization decides, also if a cookie is there (contract 1.3).
@@ -59,19 +64,19 @@ func (a *Accounts) byToken(ctx context.Context, text string) (Who, error) {
 		return Who{}, jobs.ErrUnauthenticated
 	}
 	at := now()
-	t, err := a.store.TokenByHash(ctx, hash)
+	t, u, err := a.store.TokenByHash(ctx, hash)
 	if err != nil {
 		return Who{}, readError("token", err)
 	}
 	if !t.ExpiresAt.IsZero() && !at.Before(t.ExpiresAt) {
 		return Who{}, jobs.ErrUnauthenticated
 	}
-	u, err := a.enabledUser(ctx, t.Tenant, t.User)
-	if err != nil {
-		return Who{}, err
+	if !u.Enabled {
+		return Who{}, jobs.ErrUnauthenticated
 	}
 	a.touch(ctx, "token", at, t.LastUsedAt, func() error { return a.store.TouchToken(ctx, hash, at) })
-	who := Who{Principal: a.principal(u), User: u, TokenID: t.ID}
+	who := a.who(u)
+	who.TokenID = t.ID
 	who.Principal.ReadOnly, who.Principal.Token = t.ReadOnly, t.ID
 	return who, nil
 }
@@ -81,31 +86,20 @@ func (a *Accounts) bySession(ctx context.Context, id string) (Who, error) {
 		return Who{}, jobs.ErrUnauthenticated
 	}
 	at, hash := now(), hashOf(id)
-	s, err := a.store.Session(ctx, hash)
+	s, u, err := a.store.Session(ctx, hash)
 	if err != nil {
 		return Who{}, readError("session", err)
 	}
 	if !at.Before(s.ExpiresAt) || at.Sub(s.SeenAt) >= a.options.Idle {
 		return Who{}, jobs.ErrUnauthenticated
 	}
-	u, err := a.enabledUser(ctx, s.Tenant, s.User)
-	if err != nil {
-		return Who{}, err
+	if !u.Enabled {
+		return Who{}, jobs.ErrUnauthenticated
 	}
 	a.touch(ctx, "session", at, s.SeenAt, func() error { return a.store.TouchSession(ctx, hash, at) })
-	return Who{Principal: a.principal(u), User: u, Cookie: true}, nil
-}
-
-func (a *Accounts) enabledUser(ctx context.Context, tenant jobs.TenantID, id jobs.PrincipalID) (jobs.User, error) {
-	u, err := a.store.User(ctx, tenant, id)
-	if err != nil {
-		return jobs.User{}, readError("user", err)
-	}
-	if !u.Enabled {
-		return jobs.User{}, jobs.ErrUnauthenticated
-	}
-	u.PasswordHash = "" // nobody beyond here needs it, and what is not there cannot be logged
-	return u, nil
+	who := a.who(u)
+	who.Cookie, who.session = true, hash
+	return who, nil
 }
 
 // readError keeps apart what does not exist and what cannot be read.
@@ -127,10 +121,16 @@ func (a *Accounts) touch(ctx context.Context, kind string, at, last time.Time, w
 	}
 }
 
+// who is the identity of a user. Nobody beyond here needs the password hash, and what is not there cannot be logged.
+func (a *Accounts) who(u jobs.User) Who {
+	u.PasswordHash = ""
+	return Who{Principal: a.principal(u), User: u}
+}
+
 // principal gives a user's rights. A superuser has all, but manages the cluster only as one of the default tenant, or with that right: in a
 // server with several tenants the cluster is not one customer's to steer (contract 1.5).
 func (a *Accounts) principal(u jobs.User) jobs.Principal {
-	p := jobs.Principal{Tenant: u.Tenant, User: u.ID, Superuser: u.Superuser, Rights: u.Rights}
+	p := jobs.Principal{Tenant: u.Tenant, User: u.ID, Teams: u.Teams, Superuser: u.Superuser, Rights: u.Rights}
 	if u.Superuser {
 		p.Rights.CreateJobs, p.Rights.CreateTags = true, true
 		p.Rights.ManageCluster = u.Rights.ManageCluster || u.Tenant == a.options.DefaultTenant
@@ -143,5 +143,5 @@ func (a *Accounts) super() Who {
 	u := jobs.User{
 		Tenant: a.options.DefaultTenant, ID: a.options.SuperTokenUser, DisplayName: string(a.options.SuperTokenUser), Enabled: true, Superuser: true,
 	}
-	return Who{Principal: a.principal(u), User: u}
+	return Who{Principal: a.principal(u), User: u, host: true}
 }

@@ -63,8 +63,11 @@ func TestCanary(t *testing.T) {
 		_, id, err := a.Login(t.Context(), home, string(mara), "canary-password-wrong")
 		note(id, err)
 	}
+	if stored, err = store.User(t.Context(), tenant, mara); err != nil {
+		t.Fatal(err)
+	}
 	stored.PasswordHash = "$argon2id$canary-hash"
-	if err := store.SaveUser(t.Context(), stored); err != nil {
+	if err := store.SaveUser(t.Context(), stored, nil); err != nil {
 		t.Fatal(err)
 	}
 	_, _, err = a.Login(t.Context(), home.Next(), string(mara), "canary-password-wrong")

@@ -175,7 +175,7 @@ func TestAccounts_Login_overtaken(t *testing.T) {
 			if !errors.Is(err, jobs.ErrUnauthenticated) || id != "" {
 				t.Errorf("Login: error %v, want ErrUnauthenticated and no session", err)
 			}
-			if _, err := store.Session(t.Context(), between.session); !errors.Is(err, jobs.ErrNotFound) {
+			if _, _, err := store.Session(t.Context(), between.session); !errors.Is(err, jobs.ErrNotFound) {
 				t.Errorf("the session that came too late is still there: error %v", err)
 			}
 		})

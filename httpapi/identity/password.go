@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"strings"
 	"sync/atomic"
+	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/crypto/argon2"
@@ -50,6 +51,8 @@ func checkPassword(password jobs.Secret) error {
 		return jobs.Invalid("password", "has to be %d characters or more", minPassword)
 	case len(text) > maxPassword:
 		return jobs.Invalid("password", "has to be %d bytes or less", maxPassword)
+	case strings.ContainsFunc(text, unicode.IsControl):
+		return jobs.Invalid("password", "holds control characters, which no keyboard types")
 	}
 	return nil
 }

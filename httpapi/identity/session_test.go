@@ -55,12 +55,12 @@ func TestAccounts_secrets_are_stored_as_hashes(t *testing.T) {
 	t.Parallel()
 	a, store := withMara(t)
 	id := sha256.Sum256([]byte(signIn(t, a).Reveal()))
-	if s, err := store.Session(t.Context(), id[:]); err != nil || s.User != mara {
+	if s, _, err := store.Session(t.Context(), id[:]); err != nil || s.User != mara {
 		t.Errorf("the session is not found by SHA-256 of its id: %v", err)
 	}
 	_, text := createToken(t, a, identity.TokenSpec{Name: "importer"})
 	hash := sha256.Sum256([]byte(text.Reveal()))
-	if token, err := store.TokenByHash(t.Context(), hash[:]); err != nil || token.User != mara {
+	if token, _, err := store.TokenByHash(t.Context(), hash[:]); err != nil || token.User != mara {
 		t.Errorf("the token is not found by its SHA-256: %v", err)
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/mail"
 	"regexp"
-	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -80,6 +79,7 @@ func (a *Accounts) CreateUser(ctx context.Context, u jobs.User, password jobs.Se
 	return nil
 }
 
+// checkUser finds what is wrong with a new user.
 func checkUser(u jobs.User, password jobs.Secret) error {
 	var faults jobs.Faults
 	if !validTenant(u.Tenant) {
@@ -91,17 +91,7 @@ func checkUser(u jobs.User, password jobs.Secret) error {
 	case u.ID == systemUser:
 		faults.Add("username", "%q is the name of the system itself", systemUser)
 	}
-	switch n := utf8.RuneCountInString(u.DisplayName); {
-	case n > maxDisplayName:
-		faults.Add("displayName", "has %d characters; at most %d", n, maxDisplayName)
-	case strings.ContainsFunc(u.DisplayName, unicode.IsControl):
-		faults.Add("displayName", "holds control characters")
-	}
-	if u.Email != "" {
-		if at, err := mail.ParseAddress(u.Email); err != nil || at.Address != u.Email || len(u.Email) > maxEmail {
-			faults.Add("email", "is not an e-mail address")
-		}
-	}
+	checkProfile(&faults, u)
 	if password != "" {
 		if err := faults.Merge("", checkPassword(password)); err != nil {
 			return err
@@ -110,14 +100,30 @@ func checkUser(u jobs.User, password jobs.Secret) error {
 	return faults.Err()
 }
 
+// checkProfile finds what is wrong with what users say of themselves.
+func checkProfile(faults *jobs.Faults, u jobs.User) {
+	switch n := utf8.RuneCountInString(u.DisplayName); {
+	case n > maxDisplayName:
+		faults.Add("displayName", "has %d characters; at most %d", n, maxDisplayName)
+	case strings.ContainsFunc(u.DisplayName, unicode.IsControl):
+		faults.Add("displayName", "holds control characters")
+	}
+	if u.Email == "" {
+		return
+	}
+	if at, err := mail.ParseAddress(u.Email); err != nil || at.Address != u.Email || len(u.Email) > maxEmail {
+		faults.Add("email", "is not an e-mail address")
+	}
+}
+
 func validTenant(t jobs.TenantID) bool {
 	return t != "" && len(t) <= maxTenant && utf8.ValidString(string(t)) && !strings.ContainsFunc(string(t), func(r rune) bool {
 		return r == '@' || unicode.IsSpace(r) || unicode.IsControl(r)
 	})
 }
 
-// SetPassword gives a user a new password of 12 characters or more and ends all sessions of the user, the caller's own too (R49). An
-// unknown user is jobs.ErrNotFound, a short password a *jobs.ValidationError.
+// SetPassword gives a user a new password of 12 characters or more and ends all sessions of the user (R49). It is for the host's own code;
+// people do it as Client.SetPassword. An unknown user is jobs.ErrNotFound, a password that is refused a *jobs.ValidationError.
 func (a *Accounts) SetPassword(ctx context.Context, tenant jobs.TenantID, user jobs.PrincipalID, password jobs.Secret) error {
 	if err := checkPassword(password); err != nil {
 		return err
@@ -126,35 +132,50 @@ func (a *Accounts) SetPassword(ctx context.Context, tenant jobs.TenantID, user j
 	if err != nil {
 		return fmt.Errorf("set password: %w", err)
 	}
-	a.writing.Lock()
-	defer a.writing.Unlock()
-	u, err := a.store.User(ctx, tenant, user)
-	if err != nil {
-		return fmt.Errorf("set password: %w", err)
-	}
-	u.PasswordHash, u.UpdatedAt = hash, now()
-	if err := a.store.SaveUser(ctx, u); err != nil {
-		return fmt.Errorf("set password: %w", err)
-	}
-	return nil
+	_, err = a.changeUser(ctx, tenant, user, 0, nil, func(u *jobs.User) error {
+		u.PasswordHash = hash
+		return nil
+	})
+	return err
 }
 
-var _ jobs.Directory = (*Accounts)(nil)
+// changeTries is how often a change is made anew because another process has changed the same record meanwhile.
+const changeTries = 10
 
-// Principals gives those of the ids that are users, disabled ones too: what they own is still theirs. There are no teams yet. It makes Accounts
-// the jobs.Directory of a service.
-func (a *Accounts) Principals(ctx context.Context, tenant jobs.TenantID, ids []jobs.PrincipalID) ([]jobs.PrincipalInfo, error) {
-	ids = slices.DeleteFunc(slices.Clone(ids), jobs.PrincipalID.IsTeam)
-	if len(ids) == 0 {
-		return nil, nil
+// changeUser changes the stored user, whose revision has to be base, 0 for any. With 0 the change is made on what is stored now, so of two
+// changes at once none is lost. Keep is the hash of the session that survives a new password.
+func (a *Accounts) changeUser(
+	ctx context.Context, tenant jobs.TenantID, id jobs.PrincipalID, base int64, keep []byte, change func(*jobs.User) error,
+) (jobs.User, error) {
+	for try := 1; ; try++ {
+		u, err := a.store.User(ctx, tenant, id)
+		if err != nil {
+			return jobs.User{}, fmt.Errorf("read user: %w", err)
+		}
+		if base != 0 && u.Revision != base {
+			return jobs.User{}, jobs.ErrPrecondition
+		}
+		before := u
+		if err := change(&u); err != nil {
+			return jobs.User{}, err
+		}
+		if sameUser(before, u) {
+			return before, nil
+		}
+		u.UpdatedAt = now()
+		err = a.store.SaveUser(ctx, u, keep)
+		switch {
+		case err == nil:
+			u.Revision++
+			return u, nil
+		case !errors.Is(err, jobs.ErrPrecondition) || base != 0 || try == changeTries:
+			return jobs.User{}, fmt.Errorf("save user: %w", err)
+		}
 	}
-	users, err := a.store.UsersByID(ctx, tenant, ids)
-	if err != nil {
-		return nil, fmt.Errorf("read users: %w", err)
-	}
-	infos := make([]jobs.PrincipalInfo, len(users))
-	for i, u := range users {
-		infos[i] = jobs.PrincipalInfo{ID: u.ID, Name: u.DisplayName}
-	}
-	return infos, nil
+}
+
+// sameUser reports whether a change has changed nothing; teams are no part of it.
+func sameUser(a, b jobs.User) bool {
+	return a.DisplayName == b.DisplayName && a.Email == b.Email && a.PasswordHash == b.PasswordHash && a.Enabled == b.Enabled &&
+		a.Superuser == b.Superuser && a.Rights == b.Rights
 }

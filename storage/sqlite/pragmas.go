@@ -20,7 +20,7 @@ import (
 const applicationID = 0x4341524C
 
 // schemaVersion is the user_version of the newest migration.
-const schemaVersion = 6
+const schemaVersion = 8
 
 //go:embed migrations/*.sql
 var migrations embed.FS

@@ -25,6 +25,7 @@ var sums = map[string]string{
 	"0001_first_schema.sql": "b36ea3c782a755e8250ee9f226f89e5ccf58abdb7093c6af1782b08f5ee06a8d",
 	"0002_run_totals.sql":   "9c2d043843acc4e660a82ec8c6f32f5fb0d9712f676649f99d16e5d9a63acc5d",
 	"0006_sharing.sql":      "8e62f14c47a5120a151a9648243c9badfc4228494e8a71872562a74a74be695b",
+	"0008_teams.sql":        "1b57332a6a5c1996431637772edeac40ed9e610ab83a32066bb8ba7df68a0ae0",
 	"0003_audit.sql":        "c8e89b9d51e0c5b5a41d939f5e876c9cc480397f02c52e8976542403733ce541",
 }
 
@@ -100,22 +101,29 @@ func TestMigrations_totals(t *testing.T) {
 	}
 }
 
-// dropLater drops the tables of all migrations but the first, the newest first.
+// dropLater takes back what all migrations but the first have made, the newest first: indexes, columns and tables.
 func dropLater(t *testing.T) []string {
 	t.Helper()
 	files, err := filepath.Glob("migrations/*.sql")
 	if err != nil {
 		t.Fatal(err)
 	}
-	table := regexp.MustCompile(`(?m)^CREATE TABLE (\w+)`)
+	made := regexp.MustCompile(`(?m)^(?:CREATE (TABLE) (\w+)|CREATE (?:UNIQUE )?(INDEX) (\w+)|ALTER TABLE (\w+) ADD COLUMN (\w+))`)
 	var statements []string
 	for _, file := range files[1:] {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, m := range table.FindAllStringSubmatch(string(text), -1) {
-			statements = append(statements, "DROP TABLE "+m[1])
+		for _, m := range made.FindAllStringSubmatch(string(text), -1) {
+			switch {
+			case m[1] != "":
+				statements = append(statements, "DROP TABLE "+m[2])
+			case m[3] != "":
+				statements = append(statements, "DROP INDEX "+m[4])
+			default:
+				statements = append(statements, "ALTER TABLE "+m[5]+" DROP COLUMN "+m[6])
+			}
 		}
 	}
 	slices.Reverse(statements)
@@ -176,6 +184,7 @@ func TestSchema_lists(t *testing.T) {
 		{"run_totals", "status", words(jobs.RunSuccess, jobs.RunWarning, jobs.RunError, jobs.RunCanceled)},
 		{"jobs", "overlap", words(jobs.OverlapSkip, jobs.OverlapQueue, jobs.OverlapCancel, jobs.OverlapAllow)},
 		{"job_workers", "status", words(jobs.WorkerActive, jobs.WorkerDraining, jobs.WorkerLost, jobs.WorkerStopped)},
+		{"team_members", "role", words(jobs.Roles...)},
 		{"fires", "outcome", words(jobs.FireRan, jobs.FireSkipped, jobs.FireCoalesced, jobs.FireMissed, jobs.FireWithdrawn)},
 	} {
 		if d := cmp.Diff(c.want, checkList(t, string(text), c.table, c.column)); d != "" {

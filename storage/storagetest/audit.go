@@ -40,7 +40,8 @@ func audited(ctx context.Context, s jobs.Store, q jobs.AuditQuery) string {
 func auditWrites(ctx context.Context, s jobs.Store) error {
 	j := newJob("stock")
 	h := givenWorker(ctx, s, "node-a")
-	user := jobs.User{Tenant: tenant, ID: clerk, Enabled: true, CreatedAt: t0, UpdatedAt: t0}
+	team := newTeam("sales")
+	user := jobs.User{Tenant: tenant, ID: clerk, Enabled: true, Revision: 1, CreatedAt: t0, UpdatedAt: t0}
 	var run jobs.Run
 	for _, w := range []struct {
 		name  jobs.AuditAction
@@ -66,7 +67,19 @@ func auditWrites(ctx context.Context, s jobs.Store) error {
 		{"steer worker", func(ctx context.Context) error { return s.SteerWorker(ctx, h.id, jobs.WorkerDraining, 0) }},
 		{"delete job", func(ctx context.Context) error { return s.DeleteJob(ctx, t0, tenant, j.ID, 0, false) }},
 		{"insert user", func(ctx context.Context) error { return s.InsertUser(ctx, user) }},
-		{"save user", func(ctx context.Context) error { return s.SaveUser(ctx, user) }},
+		{"save user", func(ctx context.Context) error { return s.SaveUser(ctx, user, nil) }},
+		{"insert session", func(ctx context.Context) error { return s.InsertSession(ctx, session(1, user.ID, 0), 3) }},
+		{"delete session", func(ctx context.Context) error { return s.DeleteSession(ctx, hash(1)) }},
+		{"insert token", func(ctx context.Context) error { return s.InsertToken(ctx, token(2, user.ID, 0)) }},
+		{"delete token", func(ctx context.Context) error { return s.DeleteToken(ctx, tenant, user.ID, "token-2") }},
+		{"insert team", func(ctx context.Context) error { return s.InsertTeam(ctx, team) }},
+		{"save team", func(ctx context.Context) error { return s.SaveTeam(ctx, team) }},
+		{"put member", func(ctx context.Context) error {
+			return s.PutMember(ctx, t0, tenant, team.ID, as(user.ID, jobs.RoleAdmin))
+		}},
+		{"delete member", func(ctx context.Context) error { return s.DeleteMember(ctx, t0, tenant, team.ID, user.ID) }},
+		{"delete team", func(ctx context.Context) error { return s.DeleteTeam(ctx, t0, tenant, team.ID, 0) }},
+		{"delete user", func(ctx context.Context) error { return s.DeleteUser(ctx, t0, tenant, user.ID, 0) }},
 	} {
 		if err := w.write(noted(ctx, w.name)); err != nil {
 			return fmt.Errorf("%s: %w", w.name, err)

@@ -59,6 +59,8 @@ func subjects() []subject {
 		{"fire", fireRules()},
 		{"limits", limitRules()},
 		{"key", keyRules()},
+		{"user", userRules()},
+		{"team", teamRules()},
 		{"identity", identityRules()},
 		{"prune", pruneRules()},
 		{"audit", auditRules()},

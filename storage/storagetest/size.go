@@ -15,6 +15,7 @@ func sizeRules() []rule {
 		{"a tenant has as many jobs as its limit, and not one more", sizeJobs},
 		{"a tenant has as many queued runs as its limit, and not one more", sizeQueue},
 		{"a log has as many entries as its limit", sizeLog},
+		{"a tenant has as many users and teams as its limits, and a user as many tokens", sizeIdentity},
 	}
 }
 
@@ -66,4 +67,39 @@ func sizeLog(ctx context.Context, s jobs.Store) error {
 	h.turn(ctx, s, t0, 0, o)
 	page := must(s.Logs(ctx, jobs.LogQuery{Tenant: tenant, RunID: o.RunID, Start: jobs.MaxLogEntries - 1, Limit: 5}))
 	return errors.Join(same("Total", page.Total, jobs.MaxLogEntries), same("entries of the last page", len(page.Items), 1))
+}
+
+func sizeIdentity(ctx context.Context, s jobs.Store) error {
+	const writers = 50
+	crowd := func(id string) jobs.User {
+		u := newUser(jobs.PrincipalID(id))
+		u.Tenant = "crowd"
+		return u
+	}
+	team := func(id string) jobs.Team {
+		x := newTeam(id)
+		x.Tenant = "crowd"
+		return x
+	}
+	errs := together(writers, func(w int) error {
+		for i := w; i < jobs.MaxUsersPerTenant; i += writers {
+			if err := s.InsertUser(ctx, crowd(fmt.Sprint("u", i))); err != nil {
+				return err
+			}
+		}
+		for i := w; i < jobs.MaxTeamsPerTenant; i += writers {
+			if err := s.InsertTeam(ctx, team(fmt.Sprint("t", i))); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	u := givenUser(ctx, s, "mara")
+	for i := range jobs.MaxTokensPerUser {
+		done(s.InsertToken(ctx, token(i, u.ID, i)))
+	}
+	return errors.Join(append(errs, conflict("a user beyond the limit", s.InsertUser(ctx, crowd("one-more")), "", ""),
+		conflict("a team beyond the limit", s.InsertTeam(ctx, team("one-more")), "", ""), s.InsertTeam(ctx, newTeam("one-more")),
+		conflict("a token beyond the limit", s.InsertToken(ctx, token(jobs.MaxTokensPerUser, u.ID, 0)), "", ""),
+		same("users", must(s.CountUsers(ctx, "crowd")), jobs.MaxUsersPerTenant))...)
 }

@@ -23,7 +23,7 @@ const (
 	sqlSetLastLogin = `
 	UPDATE users
 	SET    last_login_at = ?
-	WHERE  tenant = ? AND id = ?`
+	WHERE  tenant = ? AND id = ? AND enabled = 1`
 	// sqlDeleteExpiredSessions: index sessions_expiry.
 	sqlDeleteExpiredSessions = `
 	DELETE FROM sessions
@@ -69,8 +69,9 @@ func (c *Core) InsertSession(ctx context.Context, s jobs.Session, keep int) erro
 }
 
 // Session is jobs.SessionStore.
-func (c *Core) Session(ctx context.Context, hash []byte) (jobs.Session, error) {
+func (c *Core) Session(ctx context.Context, hash []byte) (jobs.Session, jobs.User, error) {
 	var session jobs.Session
+	var user jobs.User
 	err := c.read(ctx, "read session", func(v *View) error {
 		var row sessionRow
 		ok, err := v.get(&row, sqlGetSession, hash)
@@ -84,9 +85,10 @@ func (c *Core) Session(ctx context.Context, hash []byte) (jobs.Session, error) {
 			Hash: row.Hash, Tenant: row.Tenant, User: row.User, CreatedAt: fromMillis(row.CreatedAt), SeenAt: fromMillis(row.SeenAt),
 			ExpiresAt: fromMillis(row.ExpiresAt),
 		}
-		return nil
+		user, err = v.user(row.Tenant, row.User)
+		return err
 	})
-	return session, err
+	return session, user, err
 }
 
 // TouchSession is jobs.SessionStore.

@@ -52,16 +52,28 @@ const (
 	WHERE  tenant = ? AND user_id = ? AND id = ?`
 )
 
-// InsertToken is jobs.TokenStore. An unknown user is ErrNotFound.
+// sqlCountTokens: index tokens_user.
+const sqlCountTokens = `
+	SELECT count(*)
+	FROM   tokens
+	WHERE  tenant = ? AND user_id = ?`
+
+// InsertToken is jobs.TokenStore.
 func (c *Core) InsertToken(ctx context.Context, k jobs.Token) error {
 	return c.write(ctx, "insert token", func(t *Tx) error {
-		var user userRow
-		ok, err := t.get(&user, sqlGetUser, k.Tenant, k.User)
+		user, err := t.user(k.Tenant, k.User, 0)
 		if err != nil {
 			return err
 		}
-		if !ok {
+		if !user.Enabled {
 			return jobs.NotFound("user")
+		}
+		var n int
+		if _, err := t.get(&n, sqlCountTokens, k.Tenant, k.User); err != nil {
+			return err
+		}
+		if n >= jobs.MaxTokensPerUser {
+			return jobs.Conflict("you have %d tokens, which is the limit; delete one first", n)
 		}
 		_, err = t.exec(sqlInsertToken, k.ID, k.Hash, k.Tenant, k.User, k.Name, toInt(k.ReadOnly), toMillis(k.ExpiresAt),
 			toMillis(k.CreatedAt), toMillis(k.LastUsedAt))
@@ -73,19 +85,24 @@ func (c *Core) InsertToken(ctx context.Context, k jobs.Token) error {
 }
 
 // TokenByHash is jobs.TokenStore.
-func (c *Core) TokenByHash(ctx context.Context, hash []byte) (jobs.Token, error) {
+func (c *Core) TokenByHash(ctx context.Context, hash []byte) (jobs.Token, jobs.User, error) {
 	var row tokenRow
+	var user jobs.User
 	err := c.read(ctx, "read token", func(v *View) error {
 		ok, err := v.get(&row, sqlGetToken, hash)
-		if err == nil && !ok {
+		if err != nil {
+			return err
+		}
+		if !ok {
 			return jobs.NotFound("token")
 		}
+		user, err = v.user(row.Tenant, row.User)
 		return err
 	})
 	if err != nil {
-		return jobs.Token{}, err
+		return jobs.Token{}, jobs.User{}, err
 	}
-	return row.toToken(), nil
+	return row.toToken(), user, nil
 }
 
 // Tokens is jobs.TokenStore.
