@@ -98,18 +98,30 @@ func TestAuthorization(t *testing.T) {
 // matrixJob makes a job of a caller for the matrix.
 func (w *world) matrixJob(caller string, owner jobs.PrincipalID, levels map[string]jobs.Level) matrixJob {
 	w.t.Helper()
+	// The alias is another one for each job, so that it does not exist below the others.
+	alias, set := "set_of_"+caller, jobs.DatasetID("globex:stock")
+	if people[caller].Tenant == "initech" {
+		set = "initech:secret"
+	}
 	j := w.job(caller, jobs.JobSpec{
 		Type: "ok", Name: "Matrix", OwnerID: owner, Actions: []jobs.ActionSpec{{
 			Type: "attach", Name: "a", Attachments: []jobs.AttachmentSpec{{Type: "file", Name: "f"}},
 		}},
+		Datasets: []jobs.AssociationSpec{{Alias: alias, DatasetID: set}},
 		Policies: func() *jobs.Policies { p := jobs.DefaultPolicies(); p.Overlap = jobs.OverlapQueue; return &p }(),
 	})
 	run, err := w.as(caller).Run(w.t.Context(), jobs.JobRef{ID: j.ID}, jobs.RunOptions{})
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	snapshot, err := w.datasets.TakeSnapshot(w.t.Context(), jobs.SnapshotRequest{
+		Tenant: j.Tenant, DatasetID: set, Key: string(run.ID), JobID: j.ID, Alias: alias, RunID: run.ID, When: jobs.SnapshotBefore, Name: "s",
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
 	parts := parts{
-		":jobActionId": string(j.Actions[0].ID), ":jobActionAttachmentId": string(j.Actions[0].Attachments[0].ID), ":historyId": string(run.ID),
+		":alias": alias, ":snapshotId": string(snapshot.ID), ":jobActionId": string(j.Actions[0].ID), ":jobActionAttachmentId": string(j.Actions[0].Attachments[0].ID), ":historyId": string(run.ID),
 	}
 	return matrixJob{j.ID, j.NaturalID(), parts, levels}
 }

@@ -141,6 +141,10 @@ func jobVersion(j *jobs.Job) string { return fmt.Sprintf("r%d", j.Revision) }
 
 func actionVersion(a *jobs.Action) string { return fmt.Sprintf("t%d", a.UpdatedAt.UnixMilli()) }
 
+func associationVersion(a *jobs.Association) string {
+	return fmt.Sprintf("t%d", a.UpdatedAt.UnixMilli())
+}
+
 func attachmentVersion(a *jobs.Attachment) string { return fmt.Sprintf("t%d", a.UpdatedAt.UnixMilli()) }
 
 // matchesNone is If-None-Match, which compares weakly.

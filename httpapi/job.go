@@ -97,9 +97,9 @@ type jobView struct {
 }
 
 type jobParts struct {
-	Driver   *driverItem  `json:"inf:job-driver"`
-	Datasets []any        `json:"inf:dataset"`
-	Actions  []actionView `json:"inf:job-action"`
+	Driver   *driverItem       `json:"inf:job-driver"`
+	Datasets []associationView `json:"inf:dataset"`
+	Actions  []actionView      `json:"inf:job-action"`
 }
 
 func (a *API) newJobItem(j *jobs.Job) jobItem {
@@ -133,7 +133,7 @@ func (a *API) jobView(ctx context.Context, r *request, j *jobs.Job) (jobView, er
 		jobItem: a.newJobItem(j), NaturalID: j.NaturalID(), Tenant: j.Tenant, OwnerName: names[j.OwnerID], Data: orObject(j.Data),
 		Policies: newPoliciesView(j.Policies), EditingID: text(j.EditingID), Shared: len(j.Shares) > 0, Tags: []string{},
 		Permissions: newPermissionsView(perms), Revision: j.Revision, DefnUpdatedAt: stamp(j.DefnUpdatedAt),
-		Embedded: jobParts{Datasets: []any{}, Actions: a.actionViews(j)},
+		Embedded: jobParts{Datasets: a.associationViews(r, j), Actions: a.actionViews(j)},
 	}
 	if d, err := r.client.Driver(ctx, jobs.DriverJob, j.Type); err == nil {
 		item := a.newDriverItem(d)
@@ -141,6 +141,7 @@ func (a *API) jobView(ctx context.Context, r *request, j *jobs.Job) (jobView, er
 	}
 	id := string(j.ID)
 	v.Links["inf:job-actions"] = a.link("jobs", id, "actions")
+	v.Links["inf:job-datasets"] = a.link("jobs", id, "datasets")
 	v.Links["inf:job-histories"] = a.link("jobs", id, "history")
 	if perms.Run {
 		v.Links["inf:run"] = a.link("jobs", id)

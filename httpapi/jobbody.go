@@ -34,8 +34,11 @@ func readJobSpec(b *body) jobs.JobSpec {
 		spec.Actions = append(spec.Actions, readActionSpec(action))
 		action.unknown()
 	}
+	for _, dataset := range b.list("datasets") {
+		spec.Datasets = append(spec.Datasets, readAssociationSpec(dataset))
+		dataset.unknown()
+	}
 	b.noEntries("tags", "is not supported by this server yet")
-	b.noEntries("datasets", "is not supported by this server yet")
 	b.requires("type", "name")
 	b.ignore(jobServerFields...)
 	return spec

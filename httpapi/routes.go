@@ -76,7 +76,7 @@ type route struct {
 var routes = slices.Concat(
 	part("jobs", jobRoutes),
 	part("actions", actionRoutes),
-	part("attachments", attachmentRoutes),
+	part("attachments", attachmentRoutes), part("datasets", datasetRoutes), part("datasets", snapshotRoutes),
 	part("history", runRoutes),
 	part("shares", shareRoutes),
 	part("schedules", scheduleRoutes),

@@ -20,6 +20,7 @@ var enums = map[reflect.Type][]string{
 	reflect.TypeFor[jobs.FireOutcome](): texts([]jobs.FireOutcome{
 		jobs.FireRan, jobs.FireSkipped, jobs.FireCoalesced, jobs.FireMissed, jobs.FireWithdrawn,
 	}),
+	reflect.TypeFor[jobs.SnapshotWhen](): texts([]jobs.SnapshotWhen{jobs.SnapshotBefore, jobs.SnapshotAfter, jobs.SnapshotBoth}),
 	reflect.TypeFor[jobs.OnError]():      texts([]jobs.OnError{jobs.OnErrorStop, jobs.OnErrorWarn}),
 	reflect.TypeFor[jobs.Overlap]():      texts([]jobs.Overlap{jobs.OverlapSkip, jobs.OverlapQueue, jobs.OverlapCancel, jobs.OverlapAllow}),
 	reflect.TypeFor[jobs.Misfire]():      texts([]jobs.Misfire{jobs.MisfireLatest, jobs.MisfireSkip, jobs.MisfireAll}),
@@ -43,6 +44,13 @@ func newSchemas() *openapi.Schemas {
 		reflect.TypeFor[jobs.RunID]():    uuid,
 		reflect.TypeFor[jobs.Level]():    {"type": "integer", "enum": []any{1, 2, 3, 5, 10}},
 	}
+	known[reflect.TypeFor[datasetNames]()] = openapi.Object{"type": "array", "minItems": 1, "maxItems": jobs.MaxSnapshotDatasets, "items": openapi.Object{"anyOf": []any{
+		openapi.Object{"type": "string", "minLength": 1},
+		openapi.Object{
+			"type": "object", "required": []string{"datasetId"}, "additionalProperties": false,
+			"properties": openapi.Object{"datasetId": openapi.Object{"type": "string", "minLength": 1}},
+		},
+	}}}
 	for t, words := range enums {
 		known[t] = wordsSchema(words)
 	}

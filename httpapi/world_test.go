@@ -31,6 +31,7 @@ type world struct {
 	log      *logBuffer
 	gate     *gate
 	callers  *callers
+	datasets *datasets
 }
 
 type logBuffer struct {
@@ -59,7 +60,7 @@ func newWorld(t testing.TB, change ...func(*httpapi.Options)) *world {
 // newWorldAt is newWorld with its files in a folder of the caller's: inside of a bubble there are no temporary folders.
 func newWorldAt(t testing.TB, folder string, change ...func(*httpapi.Options)) *world {
 	t.Helper()
-	w := &world{t: t, path: filepath.Join(folder, "jobs.db"), log: &logBuffer{}, gate: newGate(), callers: newCallers()}
+	w := &world{t: t, path: filepath.Join(folder, "jobs.db"), log: &logBuffer{}, gate: newGate(), callers: newCallers(), datasets: newDatasets()}
 	logger := w.logger()
 	store, err := sqlite.Open(t.Context(), w.path, sqlite.Options{Logger: logger, Synchronous: "NORMAL", MinFreeBytes: -1})
 	if err != nil {
@@ -79,7 +80,7 @@ func newWorldAt(t testing.TB, folder string, change ...func(*httpapi.Options)) *
 		t.Fatal(err)
 	}
 	w.service = jobs.NewService(store, w.registry, jobs.ServiceOptions{
-		Keys: keys, Directory: directory{}, MinInterval: time.Second, Logger: logger,
+		Keys: keys, Directory: directory{}, MinInterval: time.Second, Logger: logger, Datasets: w.datasets,
 	})
 	o := httpapi.Options{Authenticator: w.callers, Logger: logger}
 	for _, f := range change {
