@@ -56,6 +56,8 @@ const (
 	AuditHandOver    AuditAction = "owner"
 	AuditRun         AuditAction = "run"
 	AuditCancel      AuditAction = "cancel"
+	AuditRetry       AuditAction = "retry"
+	AuditBackfill    AuditAction = "backfill"
 	AuditPassword    AuditAction = "password"
 )
 

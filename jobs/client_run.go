@@ -58,14 +58,21 @@ func (c *Client) start(ctx context.Context, ref JobRef, params []json.RawMessage
 			return nil, err
 		}
 	}
-	if len(o.Key) > MaxIdempotencyKey {
-		f.Add("Idempotency-Key", "has %d characters; at most %d", len(o.Key), MaxIdempotencyKey)
+	if err := f.Merge("", checkKey(o.Key)); err != nil {
+		return nil, err
 	}
 	if err := f.Err(); err != nil {
 		return nil, err
 	}
 	if j.IsDraft() {
 		return nil, Conflict("a draft cannot run; commit it first")
+	}
+	before, err := c.startedBefore(ctx, j, o.Key)
+	if err != nil {
+		return nil, err
+	}
+	if before != nil {
+		return []Run{*before}, nil
 	}
 	if o.NeedWorker {
 		if err := c.service.needWorker(ctx, j.Type); err != nil {

@@ -23,6 +23,7 @@ type Store interface {
 	TagStore
 	FavoriteStore
 	StartStore
+	RetryStore
 	RunStore
 	WaitStore
 	RunFinder
@@ -87,6 +88,9 @@ type StartStore interface {
 	// *ConflictError with Data["historyId"]. Unknown job: ErrNotFound. A draft, a job that is Broken, a live run with OverlapSkip
 	// (Data["historyId"]), more than MaxQueuedPerTenant queued runs: *ConflictError.
 	StartRuns(ctx context.Context, now time.Time, s Start) (runs []Run, err error)
+	// StartedRun gives the run that StartRuns or RetryRun would give again for the Tenant, JobID, TriggeredBy and Key; nil if there is none, and the
+	// same *ConflictError if it was removed.
+	StartedRun(ctx context.Context, now time.Time, s Start) (*Run, error)
 	// CancelRun ends a queued run as canceled, or marks a running one (T6). Harmless to repeat while it runs. An ended run is a
 	// *ConflictError. Unknown run: ErrNotFound.
 	CancelRun(ctx context.Context, now time.Time, tenant TenantID, id RunID, by PrincipalID) (*Run, error)

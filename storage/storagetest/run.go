@@ -47,6 +47,7 @@ func subjects() []subject {
 		{"start", startRules()},
 		{"cancel", cancelRules()},
 		{"history", historyRules()},
+		{"retry", retryRules()},
 		{"wait", waitRules()},
 		{"known runs", knownRunRules()},
 		{"log", logRules()},

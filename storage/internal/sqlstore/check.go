@@ -18,7 +18,7 @@ var invariants = []invariant{
 	{"I2: a job has at most one run that does not wait, unless its policy allows more", `
 	SELECT r.job_id
 	FROM   runs r JOIN job_revisions d ON d.job_id = r.job_id AND d.revision = r.revision
-	WHERE  r.blocked = 0 AND CASE WHEN json_valid(d.definition) THEN d.definition ->> '$.policies.overlap' ELSE 'allow' END <> 'allow'
+	WHERE  r.blocked = 0 AND r.pinned = 0 AND CASE WHEN json_valid(d.definition) THEN d.definition ->> '$.policies.overlap' ELSE 'allow' END <> 'allow'
 	GROUP  BY r.job_id
 	HAVING count(*) > 1`},
 	{"I2: queued runs that may start are within the policy of their job", `

@@ -36,9 +36,12 @@ func (c *Core) StartRuns(ctx context.Context, now time.Time, s jobs.Start) ([]jo
 		}
 		if s.Key != "" {
 			before, err := c.startedBefore(t, now, s)
-			if err != nil || before != nil {
-				runs, t.nothingDone = before, true
+			if err != nil {
 				return err
+			}
+			if before != nil {
+				runs, t.nothingDone = []jobs.Run{*before}, true
+				return nil
 			}
 		}
 		if job.EditingID != "" {
@@ -61,13 +64,13 @@ func (c *Core) StartRuns(ctx context.Context, now time.Time, s jobs.Start) ([]jo
 }
 
 // startedBefore gives the run of an earlier start with the same key; nil if there was none.
-func (c *Core) startedBefore(t *Tx, now time.Time, s jobs.Start) ([]jobs.Run, error) {
+func (c *Core) startedBefore(g getter, now time.Time, s jobs.Start) (*jobs.Run, error) {
 	var id jobs.RunID
-	ok, err := t.get(&id, sqlGetIdempotency, s.Tenant, s.JobID, s.TriggeredBy, s.Key, toMillis(now.Add(-jobs.IdempotencyWindow)))
+	ok, err := g.get(&id, sqlGetIdempotency, s.Tenant, s.JobID, s.TriggeredBy, s.Key, toMillis(now.Add(-jobs.IdempotencyWindow)))
 	if err != nil || !ok {
 		return nil, err
 	}
-	row, err := anyRun(t, s.Tenant, id)
+	row, err := anyRun(g, s.Tenant, id)
 	if errors.Is(err, jobs.ErrNotFound) {
 		return nil, &jobs.ConflictError{
 			Reason: "the run of this Idempotency-Key was removed", Data: map[string]any{"historyId": string(id)},
@@ -76,11 +79,18 @@ func (c *Core) startedBefore(t *Tx, now time.Time, s jobs.Start) ([]jobs.Run, er
 	if err != nil {
 		return nil, err
 	}
-	run, err := c.readRun(t, row)
-	if err != nil {
-		return nil, err
-	}
-	return []jobs.Run{*run}, nil
+	return c.readRun(g, row)
+}
+
+// StartedRun is jobs.StartStore.
+func (c *Core) StartedRun(ctx context.Context, now time.Time, s jobs.Start) (*jobs.Run, error) {
+	var run *jobs.Run
+	err := c.read(ctx, "look for a start", func(v *View) error {
+		var err error
+		run, err = c.startedBefore(v, now, s)
+		return err
+	})
+	return run, err
 }
 
 func (c *Core) startAll(t *Tx, now time.Time, job *jobRow, s jobs.Start) ([]jobs.Run, error) {
@@ -101,9 +111,7 @@ func (c *Core) startAll(t *Tx, now time.Time, job *jobRow, s jobs.Start) ([]jobs
 	for i, params := range s.Params {
 		decision := jobs.DecideStart(policies, live)
 		if !decision.Admit {
-			return nil, &jobs.ConflictError{
-				Reason: "a run of the job is queued or running", Data: map[string]any{"historyId": string(decision.Blocker)},
-			}
+			return nil, liveConflict(decision.Blocker)
 		}
 		gone, err := c.makeRoom(t, now, job, decision)
 		if err != nil {
