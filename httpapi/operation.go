@@ -217,7 +217,7 @@ func (d *documenter) responses(r route) openapi.Object {
 
 func (d *documenter) response(r route, status int, answer any) openapi.Object {
 	headers := []string{"X-Request-Id"}
-	if status == http.StatusCreated || status == http.StatusAccepted && r.path == "/jobs/:id" {
+	if status == http.StatusCreated || status == http.StatusAccepted && slices.Contains(r.headers, "Idempotency-Key") {
 		headers = append(headers, "Location")
 	}
 	if r.tagged && status != http.StatusNoContent {

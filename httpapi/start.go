@@ -50,13 +50,16 @@ func (a *API) runJob(w http.ResponseWriter, r *request) error {
 
 // writeStarted answers with a run that was started, after its end as far as the caller wants to wait.
 func (a *API) writeStarted(w http.ResponseWriter, r *request, ref jobs.JobRef, run *jobs.Run, wait waiting) error {
-	var err error
-	if wait.seconds != 0 {
+	if err := r.client.Explain(r.Context(), run); err != nil {
+		return err
+	}
+	// Without a worker that could take the run its end may never come: the caller is told at once what it waits for.
+	hopeless := run.Waiting != nil && (run.Waiting.Reason == jobs.WaitNoWorker || run.Waiting.Reason == jobs.WaitNoDriver)
+	if wait.seconds != 0 && !hopeless {
+		var err error
 		if run, err = a.await(w, r, ref, run, wait.seconds); err != nil {
 			return err
 		}
-	}
-	if run.Waiting == nil {
 		if err := r.client.Explain(r.Context(), run); err != nil {
 			return err
 		}

@@ -32,7 +32,7 @@ func TestScheduler_retryOfRun(t *testing.T) {
 		j := w.job(func(j *jobs.Job) {
 			j.Actions = []jobs.Action{
 				action("act", func(a *jobs.Action) { a.Data = json.RawMessage(`{"text":"${driver.data.records} of ${run.params.day}"}`) }),
-				action("alert", func(a *jobs.Action) { a.Condition = condition(t, onError) }),
+				action("alert", func(a *jobs.Action) { a.Condition = condition(t, `{"match":"all","rules":[{"field":"run.status","operator":"eq","value":"error"}]}`) }),
 			}
 		})
 		e := w.engine(w.store, scheduler.Options{})
