@@ -130,11 +130,21 @@ func TestJob_survives_the_store(t *testing.T) {
 			t.Errorf("after %s (-written +read):\n%s", what, diff)
 		}
 	}
+	stored := func(ctx context.Context) {
+		t.Helper()
+		for _, file := range j.Files() {
+			if err := store.AddFile(ctx, planStart, j.Tenant, file.Key, file.Size); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	stored(t.Context())
 	write("insert", func(ctx context.Context) error { return store.InsertJob(ctx, planStart, &j) })
 	id, tenant := j.ID, j.Tenant
 	f.fill(reflect.ValueOf(&j).Elem())
 	j.Schedule = filled(t, j.Schedule)
 	j.ID, j.Tenant, j.Revision = id, tenant, 2
+	stored(t.Context())
 	write("save", func(ctx context.Context) error { return store.SaveJob(ctx, planStart, &j, 1) })
 	if err := store.Check(t.Context()); err != nil {
 		t.Error(err)

@@ -37,12 +37,14 @@ type Store interface {
 	SessionStore
 	TokenStore
 	AuditStore
+	FileStore
 	Watcher
 	// Close ends the store after the writes that were accepted. Later calls are ErrUnavailable.
 	Close() error
 }
 
 // JobStore keeps job definitions with their revisions.
+// A new revision, of InsertJob and SaveJob alike, that names contents which its tenant does not have (FileStore) is a *ConflictError.
 type JobStore interface {
 	// InsertJob stores a new job at revision 1, with its Shares and Tags unless it is a draft. A tag that the tenant does not have is
 	// ErrNotFound. A slug that the tenant has already is a *ConflictError with Data["slug"]. More than MaxJobsPerTenant jobs, more than

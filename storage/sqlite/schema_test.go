@@ -26,6 +26,7 @@ var sums = map[string]string{
 	"0002_run_totals.sql":   "9c2d043843acc4e660a82ec8c6f32f5fb0d9712f676649f99d16e5d9a63acc5d",
 	"0006_sharing.sql":      "8e62f14c47a5120a151a9648243c9badfc4228494e8a71872562a74a74be695b",
 	"0008_teams.sql":        "1b57332a6a5c1996431637772edeac40ed9e610ab83a32066bb8ba7df68a0ae0",
+	"0004_files.sql":        "f0602ac0911f89cc6578b96728c78929fed5c625acd2aaa7c9eb73c5faec478b",
 	"0003_audit.sql":        "c8e89b9d51e0c5b5a41d939f5e876c9cc480397f02c52e8976542403733ce541",
 }
 

@@ -42,6 +42,7 @@ func subjects() []subject {
 		{"share", shareRules()},
 		{"tag", tagRules()},
 		{"favorite", favoriteRules()},
+		{"file", fileRules()},
 		{"revision", revisionRules()},
 		{"draft", draftRules()},
 		{"start", startRules()},

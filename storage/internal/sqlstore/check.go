@@ -91,6 +91,24 @@ var invariants = []invariant{
 	SELECT h.job_id
 	FROM   job_handovers h LEFT JOIN jobs j ON j.id = h.job_id
 	WHERE  j.id IS NULL OR j.enabled <> 0`},
+	{"what a revision names of contents is noted, and nothing else", `
+	SELECT COALESCE(d.job_id, r.job_id) || ' revision ' || COALESCE(d.revision, r.revision)
+	FROM   (SELECT DISTINCT v.job_id, v.revision, x.value ->> '$.file.key' AS file_key
+	        FROM   job_revisions v, json_each(CASE WHEN json_valid(v.definition) THEN v.definition ELSE '{}' END, '$.actions') a,
+	               json_each(a.value, '$.attachments') x
+	        WHERE  x.value ->> '$.file.key' IS NOT NULL) d
+	       FULL JOIN revision_files r ON r.job_id = d.job_id AND r.revision = d.revision AND r.file_key = d.file_key
+	WHERE  r.job_id IS NULL
+	       OR d.job_id IS NULL AND r.job_id IN (SELECT v.job_id FROM job_revisions v WHERE v.revision = r.revision AND json_valid(v.definition))`},
+	{"contents that a revision names are of its tenant and marked", `
+	SELECT r.file_key
+	FROM   revision_files r JOIN jobs j ON j.id = r.job_id LEFT JOIN files f ON f.key = r.file_key
+	WHERE  f.key IS NULL OR f.tenant <> j.tenant OR f.named <> 1`},
+	{"the files of a tenant are within their limits", `
+	SELECT tenant
+	FROM   files
+	GROUP  BY tenant
+	HAVING count(*) > 10000 OR sum(size) > 10737418240`},
 	{"a live run is not in the history", `
 	SELECT id
 	FROM   runs

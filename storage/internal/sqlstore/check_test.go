@@ -30,9 +30,12 @@ func world(t *testing.T, s *sqlite.Store) {
 	single.ID, single.Slug, single.NextRunAt = "single", "single", time.Time{}
 	single.Policies.Overlap, single.Policies.MaxConcurrent = jobs.OverlapQueue, 1
 	draft := *j
+	attached := &jobs.File{Key: jobs.NewBlobKey(), Name: "a.csv", Size: 3}
+	single.Actions = []jobs.Action{{ID: "a", Type: "email", Attachments: []jobs.Attachment{{ID: "f", Type: "file", File: attached}}}}
 	draft.ID, draft.Slug, draft.EditingID, draft.NextRunAt, draft.Enabled = "draft", "", "j", time.Time{}, false
 	draft.Base = jobs.DraftBase{Revision: 1, Source: 1}
 	steps := []error{
+		s.AddFile(ctx, morning, "acme", attached.Key, attached.Size),
 		s.InsertJob(ctx, morning, j), s.InsertJob(ctx, morning, &single), s.InsertJob(ctx, morning, &draft),
 		s.RegisterWorker(ctx, morning, jobs.Worker{ID: "w", Hostname: "h"}),
 	}
@@ -101,6 +104,9 @@ var breaks = map[string][]string{
 		`PRAGMA ignore_check_constraints = 1`, `DROP INDEX runs_chain`, `DROP INDEX runs_fire`,
 		`UPDATE runs SET trigger_kind = 'backfill', fire_at = created_at, blocked = 0`,
 	},
+	"what a revision names of contents is noted, and nothing else": {`DELETE FROM revision_files`},
+	"contents that a revision names are of its tenant and marked":  {`UPDATE files SET tenant = 'umbrella'`},
+	"the files of a tenant are within their limits":                {`UPDATE files SET size = 10737418241`},
 	"events of a run grow with the index of their entries": {
 		`UPDATE run_logs SET seq = 3 WHERE idx = 0`, `UPDATE run_logs SET seq = 2 WHERE idx = 1`,
 	},

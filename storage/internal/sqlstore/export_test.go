@@ -21,6 +21,7 @@ func ProductStatements() map[string]Statement {
 		"draft": {sqlGetDraft, 3}, "drafts_of_user": {sqlListDraftsOf, 2}, "editors": {sqlListEditors, 2},
 		"revisions": {sqlListRevisions, 3}, "revision_release": {sqlReleaseRevision, 3}, "job_drafts": {sqlListDrafts, 1},
 		"job_tags": {sqlListJobTags, 1}, "job_shares": {sqlListShares, 1}, "job_favorites": {sqlListFavorites, 3},
+		"file_usage": {sqlFileUsage, 1}, "file_drop": {sqlDropFile, 2}, "file_known": {sqlKnownFiles, 1},
 	}
 	add := func(name string, q *query) { all[name] = Statement{q.text(), len(q.args)} }
 	_, page, _ := jobQueries(jobs.JobQuery{Tenant: "t", Limit: 30})

@@ -26,6 +26,9 @@ func (t *Tx) insertRevision(j *jobs.Job, definition string, now time.Time) error
 	if _, err := t.exec(sqlInsertRevision, j.ID, j.Revision, definition, toMillis(now), j.Note.By, j.OwnerID, string(text)); err != nil {
 		return err
 	}
+	if err := t.nameFiles(j); err != nil {
+		return err
+	}
 	return t.releaseRevision(j.ID, j.Revision-jobs.KeptRevisions)
 }
 
