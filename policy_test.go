@@ -58,6 +58,7 @@ var onlyIn = map[string][2]string{
 
 // jobsInternal are the arrows between the packages below the model; one that is not here may import none of the others.
 var jobsInternal = map[string][]string{
+	"jobs/internal/changes":     {"jobs/internal/jsontext"},
 	"jobs/internal/condition":   {"jobs/internal/jsontext"},
 	"jobs/internal/placeholder": {"jobs/internal/jsontext"},
 	"jobs/internal/redact":      {"jobs/internal/jsontext"},

@@ -192,6 +192,7 @@ func (w *world) draft(job jobs.ID, user jobs.PrincipalID) jobs.ID {
 	}
 	d := *j
 	d.ID, d.EditingID, d.OwnerID, d.Slug, d.Revision, d.NextRunAt = jobs.NewID(), j.ID, user, "", 1, time.Time{}
+	d.Base = jobs.DraftBase{Revision: j.Revision, Source: j.Revision, DefnUpdatedAt: j.DefnUpdatedAt, OwnerID: j.OwnerID, Enabled: j.Enabled}
 	if err := w.store.InsertJob(w.t.Context(), j.UpdatedAt, &d); err != nil {
 		w.t.Fatalf("draft: %v", err)
 	}

@@ -166,13 +166,8 @@ func newSecrets(before, after *Job) []string {
 
 func secretsOf(j *Job) map[string][]byte {
 	all := map[string][]byte{}
-	for path, s := range j.Secrets {
-		all["data."+path] = s.Sealed
-	}
-	for i := range j.Actions {
-		for path, s := range j.Actions[i].Secrets {
-			all[actionField(j.Actions[i].ID)+"."+path] = s.Sealed
-		}
+	for field, s := range j.sealed() {
+		all[field] = s.Sealed
 	}
 	return all
 }

@@ -23,6 +23,7 @@ func (c *Client) create(ctx context.Context, spec JobSpec, ensured map[string]st
 	}
 	j.Ensured = ensured
 	j.NextRunAt = j.nextRun(at)
+	j.Note = RevisionNote{By: c.principal.User}
 	if err := c.insert(ctx, at, j, spec.Slug); err != nil {
 		return nil, err
 	}
@@ -189,7 +190,11 @@ func (c *Client) DeleteJob(ctx context.Context, ref JobRef, force bool, expect P
 	if expect.Revision != 0 && expect.Revision != j.Revision {
 		return ErrPrecondition
 	}
-	return c.service.store.DeleteJob(c.audited(ctx, auditJob(AuditDelete, j)), now(), j.Tenant, j.ID, expect.Revision, force)
+	row := auditJob(AuditDelete, j)
+	if j.IsDraft() {
+		row = AuditRow{Action: AuditDiscard, Kind: "draft", Object: string(j.ID), JobID: j.EditingID}
+	}
+	return c.service.store.DeleteJob(c.audited(ctx, row), now(), j.Tenant, j.ID, expect.Revision, force)
 }
 
 // changeTries bounds how often a change is done anew because another process changed the job in between.
@@ -240,6 +245,9 @@ func (c *Client) change(ctx context.Context, ref JobRef, expect Precondition, f 
 			return j, nil
 		}
 		j.Revision, j.UpdatedAt, j.DefnUpdatedAt = base+1, at, at
+		if j.Note, err = c.note(&old, j); err != nil {
+			return nil, err
+		}
 		rows, err := auditChange(&old, j)
 		if err != nil {
 			return nil, err
@@ -254,6 +262,16 @@ func (c *Client) change(ctx context.Context, ref JobRef, expect Precondition, f 
 		return c.service.store.Job(ctx, j.Tenant, JobRef{ID: j.ID})
 	}
 	return nil, &UnavailableError{Reason: "the job is being changed by others all the time"}
+}
+
+// sameJob reports whether two states of a job are the same in everything that a change can change.
+func sameJob(a, b *Job) (bool, error) {
+	before, err := fingerprint(a)
+	if err != nil {
+		return false, err
+	}
+	after, err := fingerprint(b)
+	return bytes.Equal(before, after), err
 }
 
 // fingerprint holds everything that a change can change.

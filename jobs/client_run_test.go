@@ -67,15 +67,14 @@ func TestClient_Run(t *testing.T) {
 	})
 	t.Run("a draft cannot", func(t *testing.T) {
 		j := h.job(mara, nil)
-		draft := *j
-		draft.ID, draft.EditingID, draft.Slug, draft.NextRunAt = jobs.NewID(), j.ID, "", time.Time{}
-		if err := h.store.InsertJob(t.Context(), time.Now(), &draft); err != nil {
+		draft, err := mara.EditJob(t.Context(), ref(j))
+		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := mara.Run(t.Context(), ref(&draft), jobs.RunOptions{}); live(t, err) != nil {
+		if _, err := mara.Run(t.Context(), ref(draft), jobs.RunOptions{}); live(t, err) != nil {
 			t.Errorf("a draft: %v", err)
 		}
-		if _, err := mara.Run(t.Context(), ref(&draft), jobs.RunOptions{Params: json.RawMessage(`[]`)}); !errors.Is(err, jobs.ErrInvalid) {
+		if _, err := mara.Run(t.Context(), ref(draft), jobs.RunOptions{Params: json.RawMessage(`[]`)}); !errors.Is(err, jobs.ErrInvalid) {
 			t.Errorf("a fault of the input comes before the state: %v", err)
 		}
 	})

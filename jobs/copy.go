@@ -13,8 +13,10 @@ type copying struct {
 	from, to SecretRef
 	// rename gives the id of the copy of an action. Two actions may not get one id.
 	rename func(*Action) ActionID
-	// origins: the copies say which actions they came from.
+	// origins: the copies say which actions and attachments they came from, as those of a draft do.
 	origins bool
+	// back: attachments of a draft get the ids that they came from, and new ones keep theirs.
+	back bool
 	// secrets says what becomes of the sealed values of one part. The Field of both references is the path of its settings.
 	secrets func(ctx context.Context, from, to SecretRef, sealed Secrets) (Secrets, error)
 	// at is when the actions were made; zero keeps the times that they have.
@@ -84,8 +86,10 @@ func copyAttachments(ctx context.Context, a *Action, action ActionID, names map[
 		switch {
 		case c.origins:
 			out.ID, out.OriginID = NewAttachmentID(), x.ID
-		case x.OriginID != "" && !taken[x.OriginID]:
+		case c.back && x.OriginID != "" && !taken[x.OriginID]:
 			out.ID, out.OriginID = x.OriginID, ""
+		case c.back && !taken[x.ID]:
+			out.OriginID = ""
 		default:
 			out.ID, out.OriginID = NewAttachmentID(), ""
 		}
@@ -140,4 +144,23 @@ func newActionIDs() func(*Action) ActionID {
 		}
 		return given[a.ID]
 	}
+}
+
+// sealed are all secrets of a definition by the field to which each is sealed: "data.secret", "actions.<id>.data.token".
+func (d *Definition) sealed() map[string]SealedSecret {
+	all := map[string]SealedSecret{}
+	add := func(field string, secrets Secrets) {
+		for path, s := range secrets {
+			all[JoinPath(field, path)] = s
+		}
+	}
+	add("data", d.Secrets)
+	for i := range d.Actions {
+		a := &d.Actions[i]
+		add(actionField(a.ID), a.Secrets)
+		for k := range a.Attachments {
+			add(AttachmentField(a.ID, a.Attachments[k].ID), a.Attachments[k].Secrets)
+		}
+	}
+	return all
 }

@@ -43,4 +43,7 @@ type DraftStore interface {
 	// not draftRevision any more, or that of the original is not base, it is ErrPrecondition and nothing is written. A draft that is gone,
 	// or that is not one of j, is ErrNotFound.
 	CommitDraft(ctx context.Context, now time.Time, j *Job, base int64, draft ID, draftRevision int64) error
+	// ReplaceDraft puts a new draft of the same user and job in the place of one that is still at its revision, in one transaction. Else
+	// it is ErrPrecondition, or ErrNotFound if that draft is gone, and nothing is written.
+	ReplaceDraft(ctx context.Context, now time.Time, old ID, oldRevision int64, draft *Job) error
 }

@@ -23,6 +23,7 @@ func draftRules() []rule {
 		{"a commit upon another revision of the original changes nothing", draftCommitBase},
 		{"a commit of a draft that was changed in between changes nothing", draftCommitChanged},
 		{"a commit of an unknown draft, of one of another job, or by another tenant is not found", draftCommitUnknown},
+		{"a draft takes the place of another one of the same user and job, or nothing changes", draftReplace},
 		{"of many commits upon one revision exactly one succeeds", draftCommitRace},
 		{"a commit leaves a running run alone, and gives a queued one the new revision", draftCommitRuns},
 	}
@@ -191,6 +192,19 @@ func draftCommitUnknown(ctx context.Context, s jobs.Store) error {
 		refused("a draft of another job", s.CommitDraft(ctx, at(2), next, 1, d.ID, 1), jobs.ErrNotFound),
 		refused("another tenant", s.CommitDraft(ctx, at(2), elsewhere, 1, d.ID, 1), jobs.ErrNotFound),
 		same("the original", readJob(ctx, s, j), j), same("the other", readJob(ctx, s, other), other), same("the draft", readJob(ctx, s, d), d))
+}
+
+func draftReplace(ctx context.Context, s jobs.Store) error {
+	j := givenJob(ctx, s, "stock")
+	d := givenJob(ctx, s, "", draftOf(j))
+	next := newJob("", draftOf(j), named("Restored"))
+	stale := s.ReplaceDraft(ctx, at(1), d.ID, 2, next)
+	unknown := s.ReplaceDraft(ctx, at(1), jobs.NewID(), 1, next)
+	kept := same("the draft before", must(s.Draft(ctx, tenant, j.ID, owner)), d)
+	done(s.ReplaceDraft(ctx, at(1), d.ID, 1, next))
+	_, gone := s.Job(ctx, tenant, jobs.JobRef{ID: d.ID})
+	return errors.Join(refused("another revision", stale, jobs.ErrPrecondition), refused("an unknown draft", unknown, jobs.ErrNotFound), kept,
+		same("the new draft", must(s.Draft(ctx, tenant, j.ID, owner)), next), refused("the old one", gone, jobs.ErrNotFound))
 }
 
 func draftCommitRace(ctx context.Context, s jobs.Store) error {

@@ -137,20 +137,47 @@ func (c *Core) CommitDraft(ctx context.Context, now time.Time, j *jobs.Job, base
 		return err
 	}
 	return c.write(ctx, "commit draft", func(t *Tx) error {
-		row, err := t.job(j.Tenant, draft)
+		row, err := t.draft(j.Tenant, draft, j.ID, draftRevision)
 		if err != nil {
 			return err
-		}
-		if row.EditingID != j.ID {
-			return jobs.NotFound("draft")
-		}
-		if row.Revision != draftRevision {
-			return jobs.ErrPrecondition
 		}
 		if err := c.save(t, now, s); err != nil {
 			return err
 		}
 		return c.dropDraft(t, row)
+	})
+}
+
+// draft reads a draft of a job that has to be at a revision.
+func (t *Tx) draft(tenant jobs.TenantID, id, original jobs.ID, revision int64) (*jobRow, error) {
+	row, err := t.job(tenant, id)
+	if err != nil {
+		return nil, err
+	}
+	if row.EditingID != original {
+		return nil, jobs.NotFound("draft")
+	}
+	if row.Revision != revision {
+		return nil, jobs.ErrPrecondition
+	}
+	return row, nil
+}
+
+// ReplaceDraft is jobs.DraftStore.
+func (c *Core) ReplaceDraft(ctx context.Context, now time.Time, old jobs.ID, oldRevision int64, draft *jobs.Job) error {
+	s, err := newSaving(draft, draft.Revision)
+	if err != nil {
+		return err
+	}
+	return c.write(ctx, "replace draft", func(t *Tx) error {
+		row, err := t.draft(draft.Tenant, old, draft.EditingID, oldRevision)
+		if err != nil {
+			return err
+		}
+		if err := c.dropDraft(t, row); err != nil {
+			return err
+		}
+		return c.insert(t, now, s)
 	})
 }
 

@@ -142,43 +142,42 @@ func whole(j *jobs.Job) error {
 
 // InsertJob is jobs.JobStore.
 func (c *Core) InsertJob(ctx context.Context, now time.Time, j *jobs.Job) error {
-	definition, err := marshalDefinition(&j.Definition)
+	s, err := newSaving(j, j.Revision)
 	if err != nil {
 		return err
 	}
-	if err := whole(j); err != nil {
+	return c.write(ctx, "insert job", func(t *Tx) error { return c.insert(t, now, s) })
+}
+
+func (c *Core) insert(t *Tx, now time.Time, s saving) error {
+	j := s.job
+	if j.IsDraft() {
+		if err := t.checkDraft(j); err != nil {
+			return err
+		}
+	} else if err := t.addJob(j.Tenant); err != nil {
 		return err
 	}
-	drivers := driversOf(&j.Definition)
-	return c.write(ctx, "insert job", func(t *Tx) error {
-		if j.IsDraft() {
-			if err := t.checkDraft(j); err != nil {
-				return err
-			}
-		} else if err := t.addJob(j.Tenant); err != nil {
-			return err
-		}
-		set, err := c.sets.id(t, drivers)
-		if err != nil {
-			return err
-		}
-		if _, err := t.exec(sqlInsertJob, jobArgs(j, set)...); err != nil {
-			return c.jobConflict(j, err)
-		}
-		if err := t.insertRevision(j, definition, now); err != nil {
-			return err
-		}
-		if err := t.insertShares(j); err != nil {
-			return err
-		}
-		if err := t.insertTags(j); err != nil {
-			return err
-		}
-		if !j.NextRunAt.IsZero() {
-			t.news.add(jobs.TopicPlan)
-		}
-		return nil
-	})
+	set, err := c.sets.id(t, s.drivers)
+	if err != nil {
+		return err
+	}
+	if _, err := t.exec(sqlInsertJob, jobArgs(j, set)...); err != nil {
+		return c.jobConflict(j, err)
+	}
+	if err := t.insertRevision(j, s.definition, now); err != nil {
+		return err
+	}
+	if err := t.insertShares(j); err != nil {
+		return err
+	}
+	if err := t.insertTags(j); err != nil {
+		return err
+	}
+	if !j.NextRunAt.IsZero() {
+		t.news.add(jobs.TopicPlan)
+	}
+	return nil
 }
 
 // jobConflict tells a taken slug, or a second draft, from other errors: the id is new, so no other unique index can be in the way.
