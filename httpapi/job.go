@@ -4,17 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"slices"
 
 	"github.com/carillon-go/carillon/jobs"
 )
 
 var jobRoutes = []route{
-	{
-		method: "GET", path: "/jobs", group: groupIdentity, handle: (*API).listJobs,
-		name: "listJobs", summary: "Search the jobs that the caller can read", query: asks(readJobQuery),
-		answers: answers{200: page{"inf:job", jobItem{}, jobCollection{}}},
-	},
 	{
 		method: "POST", path: "/jobs", group: groupCreate, handle: (*API).createJob,
 		name: "createJob", summary: "Create a job with its actions", body: reads(readJobSpec),
@@ -40,10 +34,6 @@ var jobRoutes = []route{
 		answers: answers{204: nothing{}}, also: []int{409}, tagged: true,
 		words: map[string]string{"force": "Cancel a live run of the job first; without it the answer is 409"},
 	},
-	{
-		method: "GET", path: "/jobs-list", group: groupIdentity, handle: (*API).flatJobs,
-		name: "listJobsFlat", summary: "All jobs that the caller can read, as a plain array", answers: answers{200: []flatJob{}},
-	},
 }
 
 // jobItem is a job as lists show it (contract 2.1, fields marked L).
@@ -66,7 +56,7 @@ type jobItem struct {
 	LastRun      *lastRunView `json:"lastRun"`
 	CreatedAt    stamp        `json:"createdAt" wire:"set"`
 	UpdatedAt    stamp        `json:"updatedAt" wire:"set"`
-	// Broken says why the stored definition cannot be read; such a job can only be removed.
+	// Broken says why the stored definition cannot be read; such a job can only be removed. Lists, which do not read it, cannot tell.
 	Broken text `json:"broken,omitempty"`
 }
 
@@ -103,14 +93,21 @@ type jobParts struct {
 }
 
 func (a *API) newJobItem(j *jobs.Job) jobItem {
+	s := j.Summary()
+	item := a.newSummaryItem(&s)
+	item.Broken = text(j.Broken)
+	return item
+}
+
+func (a *API) newSummaryItem(s *jobs.JobSummary) jobItem {
 	item := jobItem{
-		Links: links{"self": a.link("jobs", string(j.ID))}, ID: j.ID, Type: j.Type, Name: j.Name, Slug: text(j.Slug),
-		Description: text(j.Description), OwnerID: string(j.OwnerID), Interval: text(j.Schedule.Interval),
-		IntervalType: text(j.Schedule.IntervalType), Timezone: text(j.Schedule.Timezone), Enabled: j.Enabled,
-		StartOn: stamp(j.Schedule.StartOn), EndOn: stamp(j.Schedule.EndOn), NextRunAt: stamp(j.NextRunAt),
-		LockedAt: stamp(j.LockedAt), CreatedAt: stamp(j.CreatedAt), UpdatedAt: stamp(j.UpdatedAt), Broken: text(j.Broken),
+		Links: links{"self": a.link("jobs", string(s.ID))}, ID: s.ID, Type: s.Type, Name: s.Name, Slug: text(s.Slug),
+		Description: text(s.Description), OwnerID: string(s.OwnerID), Interval: text(s.Schedule.Interval),
+		IntervalType: text(s.Schedule.IntervalType), Timezone: text(s.Schedule.Timezone), Enabled: s.Enabled,
+		StartOn: stamp(s.Schedule.StartOn), EndOn: stamp(s.Schedule.EndOn), NextRunAt: stamp(s.NextRunAt),
+		LockedAt: stamp(s.LockedAt), CreatedAt: stamp(s.CreatedAt), UpdatedAt: stamp(s.UpdatedAt),
 	}
-	if l := j.LastRun; l != nil {
+	if l := s.LastRun; l != nil {
 		success := l.Status == jobs.RunSuccess || l.Status == jobs.RunWarning
 		item.LastRun = &lastRunView{l.ID, l.Status, success, l.Warnings, [2]stamp{stamp(l.StartedAt), stamp(l.EndedAt)}}
 	}
@@ -150,99 +147,6 @@ func (a *API) jobView(ctx context.Context, r *request, j *jobs.Job) (jobView, er
 		v.Links["inf:job-shares"] = a.link("jobs", id, "shares")
 	}
 	return v, nil
-}
-
-// readJobQuery reads the parameters of contract 4.1.
-func readJobQuery(q *query) jobs.JobQuery {
-	start, limit := q.page(30)
-	return jobs.JobQuery{
-		Words: q.words(), Type: q.text("type"), OwnerID: jobs.ParsePrincipalID(q.text("ownerId")), Enabled: q.boolean("enabled"),
-		Running: q.boolean("running"), Sort: q.sort(jobs.JobSortFields), Start: start, Limit: limit,
-	}
-}
-
-// listJobs serves GET /jobs.
-func (a *API) listJobs(w http.ResponseWriter, r *request) error {
-	q, err := newQuery(r.Request)
-	if err != nil {
-		return err
-	}
-	jq := readJobQuery(q)
-	if err := q.finish(); err != nil {
-		return err
-	}
-	page, err := r.client.Jobs(r.Context(), jq)
-	if err != nil {
-		return err
-	}
-	items := make([]jobItem, len(page.Items))
-	for i, j := range page.Items {
-		items[i] = a.newJobItem(j)
-	}
-	self := link{Href: a.path("jobs") + "{?sort,limit,start,q,type,ownerId,enabled,running}", Templated: true}
-	return write(w, r.Request, http.StatusOK, jobCollection{
-		newCollection(r.Request, self, "inf:job", items, jq.Start, jq.Limit, page.Total), createPermission{r.client.MayCreateJobs()},
-	})
-}
-
-type jobCollection struct {
-	collection
-	Permissions createPermission `json:"permissions"`
-}
-
-type createPermission struct {
-	Create bool `json:"create"`
-}
-
-// flatJob is a job of the flat list (contract 4.2).
-type flatJob struct {
-	ID          jobs.ID         `json:"id"`
-	Name        string          `json:"name"`
-	Type        string          `json:"type"`
-	Enabled     bool            `json:"enabled"`
-	OwnerID     string          `json:"ownerId"`
-	OwnerName   string          `json:"ownerName"`
-	NaturalID   string          `json:"naturalId"`
-	Tags        []string        `json:"tags"`
-	Sharing     []flatShare     `json:"sharing"`
-	Permissions permissionsView `json:"permissions"`
-}
-
-type flatShare struct {
-	PrincipalID string     `json:"principalId"`
-	AccessLevel jobs.Level `json:"accessLevel"`
-}
-
-// flatJobs serves GET /jobs-list.
-func (a *API) flatJobs(w http.ResponseWriter, r *request) error {
-	if err := noQuery(r.Request); err != nil {
-		return err
-	}
-	page, err := r.client.Jobs(r.Context(), jobs.JobQuery{})
-	if err != nil {
-		return err
-	}
-	owners := make([]jobs.PrincipalID, 0, len(page.Items))
-	for _, j := range page.Items {
-		owners = append(owners, j.OwnerID)
-	}
-	slices.Sort(owners)
-	names, err := r.client.Names(r.Context(), slices.Compact(owners))
-	if err != nil {
-		return err
-	}
-	list := make([]flatJob, len(page.Items))
-	for i, j := range page.Items {
-		list[i] = flatJob{
-			ID: j.ID, Name: j.Name, Type: j.Type, Enabled: j.Enabled, OwnerID: string(j.OwnerID), OwnerName: names[j.OwnerID],
-			NaturalID: j.NaturalID(), Tags: []string{}, Sharing: []flatShare{},
-			Permissions: newPermissionsView(r.client.Principal().PermissionsOn(j)),
-		}
-		for _, s := range j.Shares {
-			list[i].Sharing = append(list[i].Sharing, flatShare{string(s.PrincipalID), s.Level})
-		}
-	}
-	return writePlain(w, r.Request, list)
 }
 
 // getJob serves GET /jobs/{id}.

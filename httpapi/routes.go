@@ -74,6 +74,7 @@ type route struct {
 
 // routes is the table. Each resource has its part beside its handlers.
 var routes = slices.Concat(
+	part("jobs", jobListRoutes),
 	part("jobs", jobRoutes),
 	part("actions", actionRoutes),
 	part("attachments", attachmentRoutes), part("datasets", datasetRoutes), part("datasets", snapshotRoutes),

@@ -155,13 +155,9 @@ func (c *Client) Job(ctx context.Context, ref JobRef) (*Job, error) { return c.r
 
 // Jobs lists the jobs that the principal may read. Tenant, ReadableBy and FavoriteOf of the query are set here.
 func (c *Client) Jobs(ctx context.Context, q JobQuery) (Page[*Job], error) {
-	if err := c.identified(); err != nil {
+	if err := c.readableQuery(&q); err != nil {
 		return Page[*Job]{}, err
 	}
-	if err := checkSort(q.Sort, JobSortFields); err != nil {
-		return Page[*Job]{}, err
-	}
-	q.Tenant, q.ReadableBy, q.FavoriteOf = c.principal.Tenant, c.readers(), c.principal.User
 	return c.service.store.Jobs(ctx, q)
 }
 

@@ -31,6 +31,15 @@ type JobQuery struct {
 	// Favorite: the job is a favorite of the user FavoriteOf, or is none.
 	Favorite   *bool
 	FavoriteOf PrincipalID
+	// LastStatuses: the run that ended last has one of them; the empty one stands for jobs of which no run has ended.
+	LastStatuses []RunStatus
+	// Late: as JobSummary.Late says at the moment Now.
+	Late *bool
+	Now  time.Time
+	// Viewer is the user whose drafts are meant by Draft, and whose drafts and favorites are shown in summaries.
+	Viewer PrincipalID
+	// Draft: the viewer has a draft of the job.
+	Draft *bool
 	// Sort keys are among JobSortFields; none means by name.
 	Sort  []SortKey
 	Start int
@@ -39,7 +48,7 @@ type JobQuery struct {
 }
 
 // JobSortFields are the fields by which jobs can be sorted: text without regard to case, missing values last in ascending order.
-var JobSortFields = []string{"name", "slug", "type", "ownerId", "enabled", "nextRunAt", "lockedAt", "createdAt", "updatedAt"}
+var JobSortFields = []string{"name", "slug", "type", "ownerId", "enabled", "nextRunAt", "lockedAt", "lastRunAt", "createdAt", "updatedAt"}
 
 // RunQuery asks for runs of one tenant, live and ended. Zero fields do not filter.
 type RunQuery struct {

@@ -61,22 +61,26 @@ type Permissions struct {
 // LevelOn is the level of p on the job: the highest of ownership, team role, and shares. A job of another tenant gives none;
 // a draft is its maker's alone, and a superuser's.
 func (p Principal) LevelOn(j *Job) Level {
-	if p.User == "" || p.Tenant != j.Tenant {
+	return p.levelOn(j.Tenant, j.OwnerID, j.IsDraft(), j.Shares)
+}
+
+func (p Principal) levelOn(tenant TenantID, owner PrincipalID, draft bool, shares []Share) Level {
+	if p.User == "" || p.Tenant != tenant {
 		return LevelNone
 	}
-	if p.Superuser || j.OwnerID == p.User {
+	if p.Superuser || owner == p.User {
 		return LevelFull
 	}
-	if j.IsDraft() {
+	if draft {
 		return LevelNone
 	}
 	best := LevelNone
 	for _, m := range p.Teams {
-		if m.Team == j.OwnerID {
+		if m.Team == owner {
 			best = max(best, m.Role.Level())
 		}
 	}
-	for _, s := range j.Shares {
+	for _, s := range shares {
 		if s.PrincipalID == p.User || p.memberOf(s.PrincipalID) {
 			best = max(best, s.Level)
 		}
@@ -95,16 +99,29 @@ func (p Principal) memberOf(team PrincipalID) bool {
 
 // PermissionsOn is what p may do with the job. A draft can be edited and deleted only (contract 5).
 func (p Principal) PermissionsOn(j *Job) Permissions {
-	level := p.LevelOn(j)
-	has := func(perm Permission) bool { return level >= perm.level() && !p.ReadOnly }
-	perms := Permissions{
-		Edit: has(PermissionEdit), Delete: has(PermissionDelete), Share: has(PermissionShare), Run: has(PermissionRun),
-		Copy: has(PermissionCopy), ChangeOwner: has(PermissionChangeOwner), AssignTags: has(PermissionAssignTags),
-	}
+	perms := p.permissionsAt(p.LevelOn(j))
 	if j.IsDraft() {
 		perms.Share, perms.Run, perms.Copy, perms.ChangeOwner, perms.AssignTags = false, false, false, false, false
 	}
 	return perms
+}
+
+// PermissionsOnSummary is PermissionsOn for a job of a list, which is never a draft.
+func (p Principal) PermissionsOnSummary(s *JobSummary) Permissions {
+	return p.permissionsAt(p.levelOn(s.Tenant, s.OwnerID, false, s.Shares))
+}
+
+// PermissionsOnFlat is PermissionsOn for a job of the flat list of the principal's tenant.
+func (p Principal) PermissionsOnFlat(j *FlatJob) Permissions {
+	return p.permissionsAt(p.levelOn(p.Tenant, j.OwnerID, false, j.Shares))
+}
+
+func (p Principal) permissionsAt(level Level) Permissions {
+	has := func(perm Permission) bool { return level >= perm.level() && !p.ReadOnly }
+	return Permissions{
+		Edit: has(PermissionEdit), Delete: has(PermissionDelete), Share: has(PermissionShare), Run: has(PermissionRun),
+		Copy: has(PermissionCopy), ChangeOwner: has(PermissionChangeOwner), AssignTags: has(PermissionAssignTags),
+	}
 }
 
 // check is the one place where a permission on a job is decided: a job that cannot be read does not exist for the caller, a

@@ -22,6 +22,7 @@ type Store interface {
 	RevisionStore
 	TagStore
 	FavoriteStore
+	SummaryStore
 	StartStore
 	RetryStore
 	RunStore

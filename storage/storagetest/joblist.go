@@ -224,10 +224,11 @@ func listSortFields(ctx context.Context, s jobs.Store) error {
 	second.CreatedAt, second.UpdatedAt, second.DefnUpdatedAt, second.NextRunAt = at(1), at(1), at(1), at(5)
 	done(s.InsertJob(ctx, at(1), second))
 	h := givenWorker(ctx, s, "node-a")
-	givenRun(ctx, s, first, at(1))
-	h.take(ctx, s, at(1))
-	givenRun(ctx, s, second, at(2))
-	h.take(ctx, s, at(2))
+	for i, j := range []*jobs.Job{first, second} {
+		givenEnded(ctx, s, h, j, at(i+1), jobs.RunSuccess)
+		givenRun(ctx, s, j, at(i+3))
+		h.take(ctx, s, at(i+3))
+	}
 	var errs []error
 	for _, field := range jobs.JobSortFields {
 		up := slugs(ctx, s, jobs.JobQuery{Sort: []jobs.SortKey{{Field: field}}})

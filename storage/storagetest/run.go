@@ -39,6 +39,7 @@ func subjects() []subject {
 	return []subject{
 		{"job", jobRules()},
 		{"job list", jobListRules()},
+		{"summary", summaryRules()},
 		{"share", shareRules()},
 		{"tag", tagRules()},
 		{"favorite", favoriteRules()},

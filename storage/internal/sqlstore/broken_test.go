@@ -98,7 +98,8 @@ func TestBroken_job(t *testing.T) {
 			if !strings.Contains(one.Broken, "the stored definition cannot be read") {
 				t.Errorf("Broken is %q", one.Broken)
 			}
-			want := jobs.Definition{Type: "report", Name: "stock bad", Data: json.RawMessage(`{}`), Policies: jobs.DefaultPolicies()}
+			want := jobs.Definition{Type: "report", Name: "Stock bad", Data: json.RawMessage(`{}`), Policies: jobs.DefaultPolicies()}
+			want.Schedule = jobs.Schedule{Interval: "* * * * *", IntervalType: jobs.IntervalCron}
 			want.Policies.Overlap, want.Policies.Priority = jobs.OverlapQueue, 7
 			if d := cmp.Diff(want, one.Definition); d != "" {
 				t.Errorf("what is left of the definition (-want +got):\n%s", d)

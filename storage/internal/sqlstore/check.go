@@ -181,6 +181,21 @@ var invariants = []invariant{
 	       LEFT JOIN run_totals c ON c.job_id = j.id AND c.revision = j.revision AND c.status = j.status
 	WHERE  COALESCE(c.ended, 0) <>
 	       (SELECT count(*) FROM run_history h WHERE h.job_id = j.id AND h.revision = j.revision AND h.status = j.status)`},
+	{"the run of a job that ended last is noted", `
+	SELECT h.job_id || ' ' || h.id
+	FROM   (SELECT job_id, id, status, warnings, started_at, ended_at, row_number() OVER (PARTITION BY job_id ORDER BY ended_at DESC, id DESC) AS place
+	        FROM run_history) h LEFT JOIN last_runs l ON l.job_id = h.job_id
+	WHERE  h.place = 1 AND (l.run_id IS NULL OR
+	       (h.id, h.status, h.warnings, h.started_at, h.ended_at) <> (l.run_id, l.status, l.warnings, l.started_at, l.ended_at))
+	UNION ALL SELECT job_id FROM last_runs WHERE job_id NOT IN (SELECT job_id FROM run_history)`},
+	{"what lists show of a job is what its definition says", `
+	SELECT j.id
+	FROM   jobs j JOIN job_revisions d ON d.job_id = j.id AND d.revision = j.revision
+	WHERE  json_valid(d.definition) AND (j.name <> d.definition ->> '$.name'
+	       OR j.description <> COALESCE(d.definition ->> '$.description', '')
+	       OR j.interval_text <> COALESCE(d.definition ->> '$.schedule.interval', '')
+	       OR j.interval_type <> COALESCE(d.definition ->> '$.schedule.intervalType', '')
+	       OR j.timezone <> COALESCE(d.definition ->> '$.schedule.timezone', ''))`},
 	{"the number of jobs of a tenant is counted right", `
 	SELECT t.id
 	FROM   (SELECT id FROM tenants UNION SELECT tenant FROM jobs) t LEFT JOIN tenants c ON c.id = t.id

@@ -92,6 +92,8 @@ var breaks = map[string][]string{
 	"the definition of a job is kept":                           {`UPDATE jobs SET revision = 9`},
 	"a log entry belongs to a run":                              {`UPDATE run_logs SET run_id = 'x'`},
 	"events of a run are not newer than its number":             {`UPDATE run_logs SET seq = 99 WHERE idx = 1`},
+	"the run of a job that ended last is noted":                 {`UPDATE last_runs SET started_at = 7`},
+	"what lists show of a job is what its definition says":      {`UPDATE jobs SET timezone = 'Europe/Berlin' WHERE id = 'j'`},
 	"a share belongs to a job, and is neither its owner's nor one of a draft": {
 		`INSERT INTO job_shares SELECT id, owner_id, 1, 1, 1 FROM jobs WHERE id = 'j'`,
 	},

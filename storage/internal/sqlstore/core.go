@@ -76,6 +76,7 @@ type Tx struct {
 	news    news
 	queued  map[jobs.TenantID]int
 	ended   map[endedOf]int
+	last    map[jobs.ID]*lastEnd
 	// onCommit is run after the commit, in order.
 	onCommit []func()
 	// nothingDone: the write found that its work was done before, so the audit rows of its context are not stored.
@@ -176,6 +177,9 @@ func (c *Core) write(ctx context.Context, operation string, do func(*Tx) error) 
 			return err
 		}
 		if err := t.flushEnded(); err != nil {
+			return err
+		}
+		if err := t.flushLast(); err != nil {
 			return err
 		}
 		return t.auditContext(ctx)

@@ -16,7 +16,8 @@ func ProductStatements() map[string]Statement {
 		"cancel_requested": {sqlListCancelRequested, 1}, "end_delete": {sqlDeleteEnded, 2}, "end_read": {sqlListEnding, 2},
 		"record": {sqlRecord, 8}, "promote": {sqlPromote, 3}, "promote_jobs": {sqlListWaiting, 1}, "start_open": {sqlCountOpen, 2},
 		"start_live": {sqlListLive, 2}, "plan_due": {sqlListDue, 2}, "plan_next": {sqlNextDue, 0}, "fire_run": {sqlGetFireRun, 2},
-		"takeover_held": {sqlListHeld, 1}, "job_states": {sqlListJobStates, 1}, "prune_old": {sqlListOld, 3},
+		"takeover_held": {sqlListHeld, 1}, "job_states": {sqlListJobStates, 1},
+		"job_summaries": {sqlListSummaries, 1}, "job_recent": {sqlListRecent, 2}, "job_drafts_of": {sqlListMyDrafts, 2}, "last_run": {sqlFindLast, 1}, "last_run_drop": {sqlDropLast, 1}, "prune_old": {sqlListOld, 3},
 		"prune_surplus": {sqlListSurplus, 3}, "jobs_by_slug": {sqlGetJobBySlug, 2},
 		"draft": {sqlGetDraft, 3}, "drafts_of_user": {sqlListDraftsOf, 2}, "editors": {sqlListEditors, 2},
 		"revisions": {sqlListRevisions, 3}, "revision_release": {sqlReleaseRevision, 3}, "job_drafts": {sqlListDrafts, 1},
@@ -34,7 +35,16 @@ func ProductStatements() map[string]Statement {
 	favorite := true
 	_, page, _ = jobQueries(jobs.JobQuery{Tenant: "t", Limit: 30, Favorite: &favorite, FavoriteOf: "u"})
 	add("list_jobs_favorite", page)
-	count, page, _ := runQueries(jobs.RunQuery{Tenant: "t", JobID: "j", Limit: 30})
+	yes := true
+	count, page, _ := jobQueries(jobs.JobQuery{
+		Tenant: "t", Limit: 30, LastStatuses: []jobs.RunStatus{"error"}, Late: &yes, Draft: &yes, Sort: []jobs.SortKey{{Field: "lastRunAt"}},
+	})
+	add("list_jobs_state", page)
+	add("list_jobs_state_count", count)
+	list, shares := flatQueries(jobs.JobQuery{Tenant: "t", ReadableBy: []jobs.PrincipalID{"p"}})
+	add("list_flat", list)
+	add("list_flat_shares", shares)
+	count, page, _ = runQueries(jobs.RunQuery{Tenant: "t", JobID: "j", Limit: 30})
 	add("history_of_job", page)
 	add("history_of_job_count", count)
 	failed := false

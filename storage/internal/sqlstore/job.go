@@ -99,15 +99,16 @@ func (t *Tx) addJob(tenant jobs.TenantID) error {
 }
 
 const sqlInsertJob = `
-	INSERT INTO jobs (slug, owner_id, owner_fold, editing_id, type, type_fold, name_fold, description_fold, enabled, next_run_at, revision,
-	       overlap, max_concurrent, priority, keep_days, keep_runs, driver_set, created_at, updated_at, defn_updated_at,
-	       base_revision, base_source, base_updated_at, base_owner, base_enabled, id, tenant)
-	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	INSERT INTO jobs (slug, owner_id, owner_fold, editing_id, type, type_fold, name, name_fold, description, description_fold, interval_text,
+	       interval_type, timezone, start_on, end_on, enabled, next_run_at, revision, overlap, max_concurrent, priority, keep_days, keep_runs,
+	       driver_set, created_at, updated_at, defn_updated_at, base_revision, base_source, base_updated_at, base_owner, base_enabled, id, tenant)
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 // sqlUpdateJob: lookup by primary key; the revision check finds a rival.
 const sqlUpdateJob = `
 	UPDATE jobs
-	SET    slug = ?, owner_id = ?, owner_fold = ?, editing_id = ?, type = ?, type_fold = ?, name_fold = ?, description_fold = ?, enabled = ?,
+	SET    slug = ?, owner_id = ?, owner_fold = ?, editing_id = ?, type = ?, type_fold = ?, name = ?, name_fold = ?, description = ?,
+	       description_fold = ?, interval_text = ?, interval_type = ?, timezone = ?, start_on = ?, end_on = ?, enabled = ?,
 	       next_run_at = ?, revision = ?, overlap = ?, max_concurrent = ?, priority = ?, keep_days = ?, keep_runs = ?,
 	       driver_set = ?, created_at = ?, updated_at = ?, defn_updated_at = ?,
 	       base_revision = ?, base_source = ?, base_updated_at = ?, base_owner = ?, base_enabled = ?
@@ -123,9 +124,10 @@ func jobArgs(j *jobs.Job, driverSet int64) []any {
 		editing = j.EditingID
 	}
 	fold := strings.ToLower
-	p := &j.Policies
+	p, s := &j.Policies, &j.Schedule
 	return []any{
-		slug, j.OwnerID, fold(string(j.OwnerID)), editing, j.Type, fold(j.Type), fold(j.Name), fold(j.Description),
+		slug, j.OwnerID, fold(string(j.OwnerID)), editing, j.Type, fold(j.Type), j.Name, fold(j.Name), j.Description, fold(j.Description),
+		s.Interval, s.IntervalType, s.Timezone, toMillis(s.StartOn), toMillis(s.EndOn),
 		toInt(j.Enabled), orNull(toMillis(j.NextRunAt)), j.Revision, p.Overlap, max(p.MaxConcurrent, 1), p.Priority, p.KeepDays,
 		p.KeepRuns, driverSet, toMillis(j.CreatedAt), toMillis(j.UpdatedAt), toMillis(j.DefnUpdatedAt),
 		j.Base.Revision, j.Base.Source, toMillis(j.Base.DefnUpdatedAt), j.Base.OwnerID, toInt(j.Base.Enabled), j.ID, j.Tenant,
@@ -333,6 +335,7 @@ var sqlDeleteJob = []string{
 	`DELETE FROM run_logs WHERE run_id IN (SELECT id FROM runs WHERE job_id = ? AND blocked = 1)`,
 	`DELETE FROM run_history WHERE job_id = ?`,
 	`DELETE FROM run_totals WHERE job_id = ?`,
+	`DELETE FROM last_runs WHERE job_id = ?`,
 	`DELETE FROM runs WHERE job_id = ? AND blocked = 0`,
 	`DELETE FROM runs WHERE job_id = ? AND blocked = 1`,
 	`DELETE FROM fires WHERE job_id = ?`,

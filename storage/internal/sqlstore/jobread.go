@@ -61,12 +61,22 @@ var jobSort = map[string]sortColumn{
 	"enabled":   {"enabled", false},
 	"nextRunAt": {"next_run_at", true},
 	"lockedAt":  {sqlLockedAt, true},
+	"lastRunAt": {sqlLastRunAt, true},
 	"createdAt": {"created_at", false},
 	"updatedAt": {"updated_at", false},
 }
 
 // sqlLockedAt: indexes runs_open and runs_blocked; NULL if no run of the job is going on. A run that was put back keeps the lock.
 const sqlLockedAt = `(SELECT min(r.started_at) FROM runs r WHERE r.job_id = jobs.id AND r.blocked = 0 AND r.started_at <> 0)`
+
+const (
+	// sqlLastRunAt: lookup by primary key; NULL if no run of the job has ended.
+	sqlLastRunAt = `(SELECT l.ended_at FROM last_runs l WHERE l.job_id = jobs.id)`
+	// sqlLastStatus: lookup by primary key; empty if no run of the job has ended.
+	sqlLastStatus = `COALESCE((SELECT l.status FROM last_runs l WHERE l.job_id = jobs.id), '')`
+	// sqlHasDraft: index jobs_drafts.
+	sqlHasDraft = `EXISTS (SELECT 1 FROM jobs d WHERE d.editing_id = jobs.id AND d.owner_id = ?)`
+)
 
 type sortColumn struct {
 	expression string
@@ -137,6 +147,23 @@ func filterJobs(q *query, f jobs.JobQuery) {
 		}
 		q.and(sqlLockedAt + is)
 	}
+	if len(f.LastStatuses) > 0 {
+		q.and(sqlLastStatus+" IN LIST(?)", texts(f.LastStatuses))
+	}
+	if f.Late != nil {
+		late := "(enabled = 1 AND next_run_at IS NOT NULL AND next_run_at < ?)"
+		if !*f.Late {
+			late = "NOT " + late
+		}
+		q.and(late, toMillis(f.Now.Add(-jobs.LateAfter)))
+	}
+	if f.Draft != nil {
+		has := sqlHasDraft
+		if !*f.Draft {
+			has = "NOT " + has
+		}
+		q.and(has, f.Viewer)
+	}
 }
 
 var likeEscaper = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
@@ -202,13 +229,12 @@ func (v *View) jobRows(ids []jobs.ID) ([]jobRow, error) {
 	return rows, nil
 }
 
-// sqlListJobStates: for each job one seek in runs_open and one in run_history_ended.
+// sqlListJobStates: for each job one seek in runs_open and lookups by primary key.
 const sqlListJobStates = `
 	SELECT jobs.id AS job_id, COALESCE(` + sqlLockedAt + `, 0) AS locked_at,
-	       COALESCE(h.id, '') AS run_id, COALESCE(h.status, '') AS status, COALESCE(h.warnings, 0) AS warnings,
-	       COALESCE(h.started_at, 0) AS started_at, COALESCE(h.ended_at, 0) AS ended_at
-	FROM   jobs LEFT JOIN run_history h ON h.id =
-	       (SELECT e.id FROM run_history e WHERE e.job_id = jobs.id ORDER BY e.ended_at DESC, e.id DESC LIMIT 1)
+	       COALESCE(l.run_id, '') AS run_id, COALESCE(l.status, '') AS status, COALESCE(l.warnings, 0) AS warnings,
+	       COALESCE(l.started_at, 0) AS started_at, COALESCE(l.ended_at, 0) AS ended_at
+	FROM   jobs LEFT JOIN last_runs l ON l.job_id = jobs.id
 	WHERE  jobs.id IN LIST(?)`
 
 type jobState struct {
@@ -219,6 +245,16 @@ type jobState struct {
 	Warnings  bool           `db:"warnings"`
 	StartedAt int64          `db:"started_at"`
 	EndedAt   int64          `db:"ended_at"`
+}
+
+// lastRun is nil if no run of the job has ended.
+func (s *jobState) lastRun() *jobs.LastRun {
+	if s.RunID == "" {
+		return nil
+	}
+	return &jobs.LastRun{
+		ID: s.RunID, Status: s.Status, Warnings: s.Warnings, StartedAt: fromMillis(s.StartedAt), EndedAt: fromMillis(s.EndedAt),
+	}
 }
 
 // complete makes jobs of rows, with what other tables tell of them.
@@ -245,14 +281,10 @@ func (v *View) complete(rows []jobRow) ([]*jobs.Job, error) {
 	if err := v.all(&states, sqlListJobStates, names); err != nil {
 		return nil, err
 	}
-	for _, s := range states {
+	for i := range states {
+		s := &states[i]
 		j := byID[s.JobID]
-		j.LockedAt = fromMillis(s.LockedAt)
-		if s.RunID != "" {
-			j.LastRun = &jobs.LastRun{
-				ID: s.RunID, Status: s.Status, Warnings: s.Warnings, StartedAt: fromMillis(s.StartedAt), EndedAt: fromMillis(s.EndedAt),
-			}
-		}
+		j.LockedAt, j.LastRun = fromMillis(s.LockedAt), s.lastRun()
 	}
 	if err := v.addShares(byID, names); err != nil {
 		return nil, err
@@ -262,7 +294,7 @@ func (v *View) complete(rows []jobRow) ([]*jobs.Job, error) {
 
 // sqlGetRemains: lookup by primary key.
 const sqlGetRemains = `
-	SELECT type, name_fold, description_fold, keep_days, keep_runs
+	SELECT type, name, description, keep_days, keep_runs, interval_text, interval_type, timezone, start_on, end_on
 	FROM   jobs
 	WHERE  id = ?`
 
@@ -270,16 +302,18 @@ const sqlGetRemains = `
 func (v *View) remains(job *jobRow) (*jobs.Definition, error) {
 	var row struct {
 		Type        string `db:"type"`
-		Name        string `db:"name_fold"`
-		Description string `db:"description_fold"`
+		Name        string `db:"name"`
+		Description string `db:"description"`
 		KeepDays    int    `db:"keep_days"`
 		KeepRuns    int    `db:"keep_runs"`
+		scheduleRow
 	}
 	if _, err := v.get(&row, sqlGetRemains, job.ID); err != nil {
 		return nil, err
 	}
 	d := &jobs.Definition{
 		Type: row.Type, Name: row.Name, Description: row.Description, Data: json.RawMessage("{}"), Policies: jobs.DefaultPolicies(),
+		Schedule: row.toSchedule(),
 	}
 	p := &d.Policies
 	p.Overlap, p.MaxConcurrent, p.Priority, p.KeepDays, p.KeepRuns = job.Overlap, job.MaxConcurrent, job.Priority, row.KeepDays, row.KeepRuns

@@ -57,6 +57,7 @@ func (t *Tx) removeRuns(ids []jobs.RunID) (int, error) {
 	}
 	for _, c := range counts {
 		t.addEnded(endedOf{c.JobID, c.Revision, c.Status}, -c.Runs)
+		t.lastOf(c.JobID).removed = true
 	}
 	t.news.add(jobs.TopicRun)
 	for _, id := range ids {

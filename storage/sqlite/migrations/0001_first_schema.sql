@@ -33,6 +33,7 @@ CREATE TABLE driver_sets (
 	drivers TEXT    NOT NULL UNIQUE
 ) STRICT;
 
+-- What lists show stands in columns beside the definition, so that no list reads documents.
 CREATE TABLE jobs (
 	id               TEXT    NOT NULL PRIMARY KEY,
 	tenant           TEXT    NOT NULL,
@@ -48,8 +49,15 @@ CREATE TABLE jobs (
 	base_enabled     INTEGER NOT NULL CHECK (base_enabled IN (0, 1)),
 	type             TEXT    NOT NULL,
 	type_fold        TEXT    NOT NULL,
+	name             TEXT    NOT NULL,
 	name_fold        TEXT    NOT NULL,
+	description      TEXT    NOT NULL,
 	description_fold TEXT    NOT NULL,
+	interval_text    TEXT    NOT NULL,
+	interval_type    TEXT    NOT NULL CHECK (interval_type IN ('', 'cron', 'simple', 'once')),
+	timezone         TEXT    NOT NULL,
+	start_on         INTEGER NOT NULL,
+	end_on           INTEGER NOT NULL,
 	enabled          INTEGER NOT NULL CHECK (enabled IN (0, 1)),
 	next_run_at      INTEGER CHECK (next_run_at <> 0),
 	revision         INTEGER NOT NULL CHECK (revision >= 1),
