@@ -136,8 +136,15 @@ func (b *body) condition(name string) jobs.Field[json.RawMessage] {
 	return f
 }
 
-// word reads a string of a type of words.
-func word[T ~string](b *body, name string) jobs.Field[T] { return typed[T](b, name, "a string") }
+// word reads a string of a type of words. The empty string is none of them, although the model takes it for a value that was not given.
+func word[T ~string](b *body, name string) jobs.Field[T] {
+	f := typed[T](b, name, "a string")
+	if words := enums[reflect.TypeFor[T]()]; f.Set && !f.Null && f.Value == "" && words != nil {
+		b.faults.Add(b.at(name), "is empty; %s", orList(words))
+		return jobs.Field[T]{}
+	}
+	return f
+}
 
 // seconds reads an integer number of seconds. What cannot be a duration is out of every range and is refused by the rules.
 func (b *body) seconds(name string) jobs.Field[time.Duration] {
