@@ -56,13 +56,15 @@ type client struct {
 	http   *http.Client
 	base   string
 	caller string
+	// listener is the network, for tests that write what no client would.
+	listener *pipeListener
 }
 
 // serve starts a server in memory, with HTTP/1 or HTTP/2, and gives the client of mara; its time-outs are those that the package comment names, but shorter.
 func (w *world) serve(two bool) *client {
 	w.t.Helper()
 	l := &pipeListener{conns: make(chan net.Conn), closed: make(chan struct{})}
-	server := &http.Server{Handler: w.api, ReadTimeout: 5 * time.Second, WriteTimeout: 5 * time.Second, IdleTimeout: 5 * time.Second}
+	server := &http.Server{Handler: w.api, ReadTimeout: 4 * time.Second, WriteTimeout: 5 * time.Second, IdleTimeout: 5 * time.Second}
 	protocols := &http.Protocols{}
 	protocols.SetHTTP1(!two)
 	protocols.SetUnencryptedHTTP2(two)
@@ -82,7 +84,7 @@ func (w *world) serve(two bool) *client {
 		}
 		<-done
 	})
-	return &client{t: w.t, http: &http.Client{Transport: transport}, base: "http://carillon.test/api", caller: "mara"}
+	return &client{t: w.t, http: &http.Client{Transport: transport}, base: "http://carillon.test/api", caller: "mara", listener: l}
 }
 
 // do sends a request; headers are pairs of name and value.
