@@ -173,10 +173,12 @@ func (a *API) newRunView(r *jobs.Run) runView {
 		if len(s.Output) == 0 {
 			continue
 		}
-		if s.Kind == jobs.StepDriver {
+		switch s.Kind {
+		case jobs.StepDriver:
 			v.Data.Driver = s.Output
-		} else {
+		case jobs.StepAction:
 			v.Data.Actions[s.ActionID] = s.Output
+		case jobs.StepSnapshotBefore, jobs.StepSnapshotAfter:
 		}
 	}
 	return v
@@ -225,8 +227,14 @@ var taskKeys = map[string]string{
 }
 
 func taskKey(s *jobs.Step) string {
-	if s.Kind == jobs.StepDriver {
+	switch s.Kind {
+	case jobs.StepDriver:
 		return "job:progress.invoking_job"
+	case jobs.StepSnapshotBefore:
+		return "job:progress.snapshot_before"
+	case jobs.StepSnapshotAfter:
+		return "job:progress.snapshot_after"
+	case jobs.StepAction:
 	}
 	if key, ok := taskKeys[s.Type]; ok {
 		return key

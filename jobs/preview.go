@@ -103,9 +103,14 @@ func (c *Client) preview(
 		return nil, err
 	}
 	out := &Preview{}
+	if NamesDatasets(settings.data) || len(a.Condition.Aliases()) > 0 {
+		if out.Warnings, err = c.previewDatasets(ctx, j, values); err != nil {
+			return nil, err
+		}
+	}
 	if a.Condition != nil {
 		result := a.Condition.Evaluate(values)
-		out.Condition, out.Warnings = &result, result.Warnings
+		out.Condition, out.Warnings = &result, append(out.Warnings, result.Warnings...)
 	}
 	data, plain, err := c.previewSettings(ctx, j, a, d, settings, values, at)
 	redact := NewRedactor(plain...)
@@ -172,8 +177,29 @@ func previewValues(j *Job, params json.RawMessage, at time.Time) (*RunContext, e
 	if err := values.Set("run.status", string(RunSuccess)); err != nil {
 		return nil, err
 	}
-	for _, prefix := range []string{"previous", "actions", "driver", "datasets"} {
+	for _, prefix := range []string{"previous", "actions", "driver"} {
 		values.SetUnknown(prefix)
 	}
 	return values, nil
+}
+
+// previewDatasets sets what the caller may see of the job's datasets. Others are unknown, and a warning says why.
+func (c *Client) previewDatasets(ctx context.Context, j *Job, values *RunContext) (warnings []string, err error) {
+	found, err := c.DatasetsOf(ctx, j)
+	if err != nil {
+		return nil, err
+	}
+	for i := range j.Datasets {
+		a := &j.Datasets[i]
+		dataset, ok := found[a.DatasetID]
+		if !ok {
+			values.SetUnknown("datasets." + a.Alias)
+			warnings = append(warnings, fmt.Sprintf("the dataset %q does not exist or you may not read it", a.Alias))
+			continue
+		}
+		if err := SetDatasetValues(values, a.Alias, dataset); err != nil {
+			return nil, err
+		}
+	}
+	return warnings, nil
 }

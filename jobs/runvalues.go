@@ -44,6 +44,18 @@ func SetStepValues(values *RunContext, prefix string, s *Step) error {
 	return setAll(values, prefix, fields)
 }
 
+// NamesDatasets reports whether placeholders of settings ask for values of datasets, which are read only then.
+func NamesDatasets(data json.RawMessage) bool { return bytes.Contains(data, []byte("${datasets.")) }
+
+// SetDatasetValues sets records and updatedAt of a dataset below "datasets.<alias>" (contract 7.2).
+func SetDatasetValues(values *RunContext, alias string, d Dataset) error {
+	fields := map[string]any{"records": d.Records, "updatedAt": nil}
+	if !d.UpdatedAt.IsZero() {
+		fields["updatedAt"] = FormatTime(d.UpdatedAt)
+	}
+	return setAll(values, "datasets."+alias, fields)
+}
+
 func setAll(values *RunContext, prefix string, fields map[string]any) error {
 	for name, value := range fields {
 		if err := values.Set(prefix+"."+name, value); err != nil {

@@ -7,14 +7,14 @@ import (
 	"time"
 )
 
-// Step is a part of a run: the driver step or an action. Its JSON form is stored in the run's document.
+// Step is a part of a run: snapshots before, the driver step, the actions, snapshots after. Its JSON form is stored in the run's document.
 type Step struct {
 	Kind StepKind `json:"kind"`
-	// ActionID is empty for the driver step.
+	// ActionID is empty for all but actions.
 	ActionID ActionID `json:"actionId,omitempty"`
-	// Type is the id of the driver.
+	// Type is the id of the driver; "snapshot" for snapshots.
 	Type string `json:"type"`
-	// Name is the name of the action; empty for the driver step.
+	// Name is the name of the action, or for snapshots the alias of the association; empty for the driver step.
 	Name  string    `json:"name,omitempty"`
 	State StepState `json:"state"`
 	// Attempt is the number of the current or last try, from 1; 0 before the first.
@@ -40,9 +40,26 @@ type StepKind string
 
 // Kinds of steps.
 const (
-	StepDriver StepKind = "driver"
-	StepAction StepKind = "action"
+	StepDriver         StepKind = "driver"
+	StepAction         StepKind = "action"
+	StepSnapshotBefore StepKind = "snapshot-before"
+	StepSnapshotAfter  StepKind = "snapshot-after"
 )
+
+// snapshotType stands for a driver in steps that take snapshots.
+const snapshotType = "snapshot"
+
+// Snapshot gives the moment of a step that takes snapshots; empty for other steps.
+func (k StepKind) Snapshot() SnapshotWhen {
+	switch k {
+	case StepSnapshotBefore:
+		return SnapshotBefore
+	case StepSnapshotAfter:
+		return SnapshotAfter
+	case StepDriver, StepAction:
+	}
+	return ""
+}
 
 // StepState is the state of a step: pending → started → success, warning, error or skipped; started → interrupted → started.
 type StepState string
@@ -68,23 +85,40 @@ func (s StepState) Done() bool {
 	return false
 }
 
-// ID names the step within its run: the action's id, or "driver".
+// ID names the step within its run: the action's id, "driver", or "snapshot-before:" and "snapshot-after:" with the alias.
 func (s *Step) ID() string {
-	if s.Kind == StepDriver {
+	switch s.Kind {
+	case StepDriver:
 		return string(StepDriver)
+	case StepSnapshotBefore, StepSnapshotAfter:
+		return string(s.Kind) + ":" + s.Name
+	case StepAction:
 	}
 	return string(s.ActionID)
 }
 
-// NewSteps are the steps of a run of d, all pending: the driver step and the enabled actions in their order.
+// NewSteps are the steps of a run of d, all pending, as contract 3.2 orders them: snapshots before, the driver step, the enabled actions,
+// snapshots after.
 func NewSteps(d *Definition) []Step {
-	steps := make([]Step, 0, 1+len(d.Actions))
+	steps := make([]Step, 0, 1+len(d.Actions)+2*len(d.Datasets))
+	steps = appendSnapshots(steps, d, StepSnapshotBefore)
 	steps = append(steps, Step{Kind: StepDriver, Type: d.Type, State: StepPending, Idempotent: d.Idempotent})
 	for i := range d.Actions {
 		if a := &d.Actions[i]; !a.Disabled {
 			steps = append(steps, Step{
 				Kind: StepAction, ActionID: a.ID, Type: a.Type, Name: a.Name, State: StepPending, Idempotent: a.Idempotent,
 			})
+		}
+	}
+	return appendSnapshots(steps, d, StepSnapshotAfter)
+}
+
+// appendSnapshots adds a step for each association that takes snapshots at that moment. It may be repeated: a snapshot that was taken under
+// the step's key is not taken again.
+func appendSnapshots(steps []Step, d *Definition, kind StepKind) []Step {
+	for i := range d.Datasets {
+		if a := &d.Datasets[i]; a.Snapshots != nil && a.Snapshots.When.Has(kind.Snapshot()) {
+			steps = append(steps, Step{Kind: kind, Type: snapshotType, Name: a.Alias, State: StepPending, Idempotent: true})
 		}
 	}
 	return steps
@@ -108,10 +142,15 @@ func CurrentStep(steps []Step) int {
 	return len(steps)
 }
 
-// Policy gives the step policy and the settings of a step of d; false if the definition has no such action.
+// Policy gives the step policy of a step of d; false if the definition has no such action or association.
 func (d *Definition) Policy(s *Step) (StepPolicy, bool) {
-	if s.Kind == StepDriver {
+	switch s.Kind {
+	case StepDriver:
 		return d.Policies.Driver, true
+	case StepSnapshotBefore, StepSnapshotAfter:
+		_, _, ok := d.Association(s.Name)
+		return DefaultStepPolicy(), ok
+	case StepAction:
 	}
 	a, _, ok := d.Action(s.ActionID)
 	if !ok {

@@ -28,9 +28,16 @@ func (r *run) execute() {
 		r.cancel(false)
 		return
 	}
-	if i < len(r.steps) && r.steps[i].Kind == jobs.StepAction && r.steps[i].Attempt == 1 && !r.admitted(i) {
+	switch {
+	case i == len(r.steps):
+	case !r.ownerMayUse(i):
+		// The owner may not use the datasets of the job any more: the step has failed, and what asks for that goes on.
+		if i = r.next(i); i < 0 {
+			return
+		}
+	case r.steps[i].Attempt == 1 && !r.admitted(i):
 		// It was put back before it had started, so nobody has asked its condition yet.
-		if i = r.advance(i + 1); i < 0 {
+		if i = r.next(i); i < 0 {
 			return
 		}
 	}
@@ -45,11 +52,21 @@ func (r *run) execute() {
 	r.finish()
 }
 
+// next goes on after step i, which was started and not performed: it has a result, or the run has to stop and the start is taken back.
+func (r *run) next(i int) int {
+	if r.steps[i].State.Done() {
+		return r.advance(i + 1)
+	}
+	r.unstart(i)
+	r.interrupted(context.Cause(r.ctx))
+	return -1
+}
+
 // advance starts the next step at or after i whose condition is met, and skips the others. It returns len(steps) if none is left,
 // and -1 if the run has ended for this worker.
 func (r *run) advance(i int) int {
 	for ; i < len(r.steps); i++ {
-		if !r.admitted(i) {
+		if !r.admitted(i) && r.steps[i].State.Done() {
 			continue
 		}
 		if r.ctx.Err() != nil {
@@ -96,23 +113,29 @@ func (r *run) unstart(i int) {
 	})
 }
 
-// admitted decides by condition and the rule of the first error whether an action runs (contract 7.3). If not, it is skipped.
+// admitted decides by condition and the rule of the first error whether a step runs (contract 7.3). If not, it is skipped; a condition
+// that cannot be evaluated is an error of the step. A false answer without a result means that the run has to stop.
 func (r *run) admitted(i int) bool {
 	step := &r.steps[i]
 	action, _, ok := r.def.Action(step.ActionID)
-	if !ok {
+	if !ok && step.Kind == jobs.StepAction {
 		return true // the attempt fails and says so
 	}
-	if action.Condition == nil {
-		if r.status(i) != jobs.RunError {
+	if plain := !ok || action.Condition == nil; plain || !action.Condition.UsesStatus() {
+		if r.status(i) == jobs.RunError {
+			r.skip(i, "not met: run.status ne error")
+			return false
+		}
+		if plain {
 			return true
 		}
-		r.skip(i, "not met: run.status ne error")
-		return false
 	}
-	values, err := r.values(i)
-	if err != nil {
-		r.fail(i, result{err: err})
+	values, err := r.conditionValues(i, action)
+	switch {
+	case err != nil && r.ctx.Err() != nil:
+		return false
+	case err != nil:
+		r.fail(i, failed(r.redacted(err)))
 		return false
 	}
 	decision := action.Condition.Decide(values)
@@ -321,6 +344,9 @@ func (r *run) skipRest(i int, message string) {
 
 // finish ends a run all of whose steps have a result (contract 3.2).
 func (r *run) finish() {
+	if r.status(len(r.steps)) != jobs.RunError {
+		r.removeOldSnapshots()
+	}
 	r.conclude(r.status(len(r.steps)), r.s.clock.now())
 }
 

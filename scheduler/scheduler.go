@@ -48,6 +48,9 @@ type Options struct {
 	// Vault opens the secrets of settings. Nil: a step with secrets fails.
 	Vault *jobs.Vault
 
+	// Datasets are those of the host. Nil: a run of a job with datasets fails.
+	Datasets jobs.Datasets
+
 	// Hostname and Version are shown to operators. An empty Hostname is that of the machine.
 	Hostname string
 	Version  string

@@ -46,8 +46,13 @@ type settings struct {
 }
 
 func (r *run) settings(s *jobs.Step) (settings, bool) {
-	if s.Kind == jobs.StepDriver {
+	switch s.Kind {
+	case jobs.StepDriver:
 		return settings{jobs.DriverJob, r.def.Policies.Driver, r.def.Data, r.def.Secrets, "data"}, true
+	case jobs.StepSnapshotBefore, jobs.StepSnapshotAfter:
+		policy, ok := r.def.Policy(s)
+		return settings{policy: policy}, ok
+	case jobs.StepAction:
 	}
 	a, _, ok := r.def.Action(s.ActionID)
 	if !ok {
@@ -63,7 +68,7 @@ func (r *run) attempt(i int) result {
 	if !ok {
 		return failed(jobs.Permanent(errors.New("the definition has no such action")))
 	}
-	driver, ok := r.s.drivers.Driver(set.kind, step.Type)
+	driver, ok := r.driver(step, set.kind)
 	if !ok {
 		return failed(jobs.Permanent(fmt.Errorf("the driver %q is not available", step.Type)))
 	}
@@ -85,6 +90,15 @@ func (r *run) attempt(i int) result {
 	case <-ctx.Done():
 	}
 	return r.judge(ctx, c.await(r.s), limitText)
+}
+
+// driver is the code of a step; false if this worker does not have it.
+func (r *run) driver(s *jobs.Step, kind jobs.DriverKind) (jobs.Driver, bool) {
+	if s.Kind.Snapshot() == "" {
+		return r.s.drivers.Driver(kind, s.Type)
+	}
+	a, _, ok := r.def.Association(s.Name)
+	return snapshots{r, a, s.ID(), s.Kind.Snapshot()}, ok
 }
 
 // bound is how long the next attempt may take: the time-out of the step or what is left for the run, with words for the error. Zero:

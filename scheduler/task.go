@@ -9,11 +9,14 @@ import (
 	"github.com/carillon-go/carillon/jobs"
 )
 
-// task makes what the driver of a step gets. An error is one of the settings, so that another try would not change it.
+// task makes what the driver of a step gets. Errors but errReading are of the settings, so that another try would not change them.
 func (r *run) task(ctx context.Context, i int, driver jobs.Driver, set settings) (*jobs.Task, error) {
 	step := &r.steps[i]
 	data, err := r.data(ctx, i, driver, set)
-	if err != nil {
+	switch {
+	case errors.Is(err, errReading):
+		return nil, r.redacted(err)
+	case err != nil:
 		return nil, jobs.Permanent(r.redacted(err))
 	}
 	attempt := step.Attempt
@@ -43,6 +46,11 @@ func (r *run) data(ctx context.Context, i int, driver jobs.Driver, set settings)
 		values, err := r.values(i)
 		if err != nil {
 			return nil, err
+		}
+		if jobs.NamesDatasets(set.data) {
+			if err := r.setDatasets(ctx, values, r.def.Aliases()); err != nil {
+				return nil, err
+			}
 		}
 		if data, err = jobs.ExpandData(data, values, r.info.StartedAt, r.def.Schedule.Location()); err != nil {
 			return nil, err
@@ -108,8 +116,12 @@ func (r *run) values(i int) (*jobs.RunContext, error) {
 	for j := range r.steps[:i] {
 		s := &r.steps[j]
 		prefix := "driver"
-		if s.Kind == jobs.StepAction {
+		switch s.Kind {
+		case jobs.StepAction:
 			prefix = "actions." + string(s.ActionID)
+		case jobs.StepSnapshotBefore, jobs.StepSnapshotAfter:
+			continue // they count for run.status only
+		case jobs.StepDriver:
 		}
 		if err := jobs.SetStepValues(values, prefix, s); err != nil {
 			return nil, fmt.Errorf("run context: %w", err)
