@@ -112,7 +112,7 @@ func (a *API) logout(w http.ResponseWriter, r *request) error {
 	if err := noBody(r.Request); err != nil {
 		return err
 	}
-	if err := a.options.Accounts.Logout(r.Request); err != nil {
+	if err := r.accounts.Logout(r.Request); err != nil {
 		return err
 	}
 	http.SetCookie(w, a.options.Accounts.NoCookie(r.Request))

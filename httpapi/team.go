@@ -130,7 +130,7 @@ func readTeamSpec(b *body) identity.TeamSpec {
 
 // createTeam serves POST /teams.
 func (a *API) createTeam(w http.ResponseWriter, r *request) error {
-	if err := r.accounts.MayCreate(); err != nil {
+	if err := r.accounts.MayCreate(r.Context()); err != nil {
 		return err
 	}
 	b, err := newBody(r.Request, false)

@@ -72,8 +72,7 @@ func (a *API) listTokens(w http.ResponseWriter, r *request) error {
 	if err := q.finish(); err != nil {
 		return err
 	}
-	p := r.identity.Principal
-	tokens, err := a.options.Accounts.Tokens(r.Context(), p.Tenant, p.User)
+	tokens, err := r.accounts.Tokens(r.Context())
 	if err != nil {
 		return err
 	}
@@ -159,10 +158,10 @@ func readTokenSpec(b *body) identity.TokenSpec {
 	return spec
 }
 
-// createToken serves POST /tokens. Only a session may do it: a token that makes tokens would outlive its own end.
+// createToken serves POST /tokens.
 func (a *API) createToken(w http.ResponseWriter, r *request) error {
-	if !r.identity.Cookie {
-		return jobs.Forbidden("a token cannot create tokens")
+	if err := r.accounts.MayCreateToken(r.Context()); err != nil {
+		return err
 	}
 	b, err := newBody(r.Request, false)
 	if err != nil {
@@ -172,8 +171,7 @@ func (a *API) createToken(w http.ResponseWriter, r *request) error {
 	if err := b.finish(); err != nil {
 		return err
 	}
-	p := r.identity.Principal
-	t, secret, err := a.options.Accounts.CreateToken(r.Context(), p.Tenant, p.User, spec)
+	t, secret, err := r.accounts.CreateToken(r.Context(), spec)
 	if err != nil {
 		return err
 	}
@@ -193,8 +191,7 @@ func (a *API) deleteToken(w http.ResponseWriter, r *request) error {
 	if err := noQuery(r.Request); err != nil {
 		return err
 	}
-	p := r.identity.Principal
-	if err := a.options.Accounts.DeleteToken(r.Context(), p.Tenant, p.User, id); err != nil {
+	if err := r.accounts.DeleteToken(r.Context(), id); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)

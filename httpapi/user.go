@@ -154,7 +154,7 @@ func readUserSpec(b *body) identity.UserSpec {
 
 // createUser serves POST /users.
 func (a *API) createUser(w http.ResponseWriter, r *request) error {
-	if err := r.accounts.MayCreate(); err != nil {
+	if err := r.accounts.MayCreate(r.Context()); err != nil {
 		return err
 	}
 	b, err := newBody(r.Request, false)

@@ -17,6 +17,7 @@ type Store interface {
 	jobs.TeamStore
 	jobs.SessionStore
 	jobs.TokenStore
+	jobs.AuditStore
 }
 
 // Options change how people and programs sign in. Only DefaultTenant is required.

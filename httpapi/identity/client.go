@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"context"
 	"net/netip"
 
 	"github.com/carillon-go/carillon/jobs"
@@ -30,20 +31,20 @@ func (c *Client) identified() error {
 }
 
 // writes refuses what may only read.
-func (c *Client) writes() error {
+func (c *Client) writes(ctx context.Context) error {
 	if c.who.Principal.ReadOnly {
-		return jobs.Forbidden("the token is read-only")
+		return c.denied(ctx, jobs.Forbidden("the token is read-only"), "write", "", "")
 	}
 	return nil
 }
 
 // superuser is the check of what only superusers may see.
-func (c *Client) superuser() error {
+func (c *Client) superuser(ctx context.Context) error {
 	if err := c.identified(); err != nil {
 		return err
 	}
 	if !c.who.Principal.Superuser {
-		return jobs.Forbidden("only a superuser may do this")
+		return c.denied(ctx, jobs.Forbidden("only a superuser may do this"), "superuser", "", "")
 	}
 	return nil
 }

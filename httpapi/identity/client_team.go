@@ -37,7 +37,7 @@ type TeamSpec struct {
 // CreateTeam makes a team; only for superusers. Members who are no users are named in a *jobs.ValidationError; a taken slug is
 // jobs.ErrConflict.
 func (c *Client) CreateTeam(ctx context.Context, spec TeamSpec) (jobs.Team, error) {
-	if err := c.mayCreate(); err != nil {
+	if err := c.mayCreate(ctx); err != nil {
 		return jobs.Team{}, err
 	}
 	at := now()
@@ -51,7 +51,7 @@ func (c *Client) CreateTeam(ctx context.Context, spec TeamSpec) (jobs.Team, erro
 	if err := c.checkTeam(ctx, &faults, x); err != nil {
 		return jobs.Team{}, err
 	}
-	if err := c.accounts.store.InsertTeam(ctx, x); err != nil {
+	if err := c.accounts.store.InsertTeam(audited(ctx, c.who.Principal, teamRow(jobs.AuditCreate, x.ID)), x); err != nil {
 		return jobs.Team{}, memberError(err)
 	}
 	return c.Team(ctx, spec.Slug)
@@ -137,14 +137,14 @@ func (c *Client) MayChangeTeam(ctx context.Context, slug string) error {
 	if _, err := c.Team(ctx, slug); err != nil {
 		return err
 	}
-	if err := c.writes(); err != nil {
+	if err := c.writes(ctx); err != nil {
 		return err
 	}
 	p := c.who.Principal
 	if p.Superuser || slices.Contains(p.Teams, jobs.Membership{Team: jobs.TeamID(slug), Role: jobs.RoleAdmin}) {
 		return nil
 	}
-	return jobs.Forbidden("only a superuser or an admin of the team may change it")
+	return c.denied(ctx, jobs.Forbidden("only a superuser or an admin of the team may change it"), "team:admin", "team", string(jobs.TeamID(slug)))
 }
 
 // TeamPatch is a partial update of a team; Members replaces all of them.
@@ -170,11 +170,12 @@ func (c *Client) UpdateTeam(ctx context.Context, slug string, p TeamPatch, base 
 		if err := c.applyTeam(ctx, &x, p); err != nil {
 			return jobs.Team{}, err
 		}
-		if x.Name == before.Name && slices.Equal(x.Members, before.Members) {
+		fields := teamFields(before, x)
+		if len(fields) == 0 {
 			return before, nil
 		}
 		x.UpdatedAt = now()
-		err = c.accounts.store.SaveTeam(ctx, x)
+		err = c.accounts.store.SaveTeam(audited(ctx, c.who.Principal, teamRow(jobs.AuditUpdate, x.ID, fields...)), x)
 		switch {
 		case err == nil:
 			return c.Team(ctx, slug)
@@ -182,6 +183,29 @@ func (c *Client) UpdateTeam(ctx context.Context, slug string, p TeamPatch, base 
 			return jobs.Team{}, memberError(err)
 		}
 	}
+}
+
+// teamFields names what has changed: the name, and each member who came, went, or has another role.
+func teamFields(before, after jobs.Team) []string {
+	var fields []string
+	roles := map[jobs.PrincipalID]jobs.Role{}
+	for _, m := range before.Members {
+		roles[m.User] = m.Role
+	}
+	for _, m := range after.Members {
+		if roles[m.User] != m.Role {
+			fields = append(fields, memberField(m.User))
+		}
+		delete(roles, m.User)
+	}
+	for user := range roles {
+		fields = append(fields, memberField(user))
+	}
+	if before.Name != after.Name {
+		fields = append(fields, "name")
+	}
+	slices.Sort(fields)
+	return fields
 }
 
 func (c *Client) applyTeam(ctx context.Context, x *jobs.Team, p TeamPatch) error {
@@ -210,7 +234,7 @@ func (c *Client) DeleteTeam(ctx context.Context, slug string, base int64) error 
 	if err := c.MayChangeTeam(ctx, slug); err != nil {
 		return err
 	}
-	return c.accounts.store.DeleteTeam(ctx, now(), c.tenant(), jobs.TeamID(slug), base)
+	return c.accounts.store.DeleteTeam(audited(ctx, c.who.Principal, teamRow(jobs.AuditDelete, jobs.TeamID(slug))), now(), c.tenant(), jobs.TeamID(slug), base)
 }
 
 // PutMember gives a user a role in a team, also instead of another one. An unknown user is jobs.ErrNotFound.
@@ -223,7 +247,8 @@ func (c *Client) PutMember(ctx context.Context, slug string, m jobs.Member) erro
 	if err := faults.Err(); err != nil {
 		return err
 	}
-	return c.accounts.store.PutMember(ctx, now(), c.tenant(), jobs.TeamID(slug), m)
+	row := teamRow(jobs.AuditUpdate, jobs.TeamID(slug), memberField(m.User))
+	return c.accounts.store.PutMember(audited(ctx, c.who.Principal, row), now(), c.tenant(), jobs.TeamID(slug), m)
 }
 
 // MayChangeMember is the permission check of PutMember alone, with whether team and user exist. Who may not change the team is not told of
@@ -244,7 +269,8 @@ func (c *Client) DeleteMember(ctx context.Context, slug string, user jobs.Princi
 	if err := c.MayDeleteMember(ctx, slug, user); err != nil {
 		return err
 	}
-	return c.accounts.store.DeleteMember(ctx, now(), c.tenant(), jobs.TeamID(slug), user)
+	row := teamRow(jobs.AuditUpdate, jobs.TeamID(slug), memberField(user))
+	return c.accounts.store.DeleteMember(audited(ctx, c.who.Principal, row), now(), c.tenant(), jobs.TeamID(slug), user)
 }
 
 // MayDeleteMember is the permission check of DeleteMember alone, with whether the user is in the team.

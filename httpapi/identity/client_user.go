@@ -12,7 +12,7 @@ import (
 
 // Users lists the users of the tenant, without their password hashes; only for superusers.
 func (c *Client) Users(ctx context.Context, q jobs.UserQuery) (jobs.Page[jobs.User], error) {
-	if err := c.superuser(); err != nil {
+	if err := c.superuser(ctx); err != nil {
 		return jobs.Page[jobs.User]{}, err
 	}
 	q.Tenant = c.tenant()
@@ -25,7 +25,7 @@ func (c *Client) Users(ctx context.Context, q jobs.UserQuery) (jobs.Page[jobs.Us
 
 // User reads one user, without its password hash: for superusers, and for the user itself. To others no user exists or not: all are forbidden.
 func (c *Client) User(ctx context.Context, id jobs.PrincipalID) (jobs.User, error) {
-	if err := c.ownOr(id); err != nil {
+	if err := c.ownOr(ctx, id); err != nil {
 		return jobs.User{}, err
 	}
 	u, err := c.accounts.store.User(ctx, c.tenant(), id)
@@ -34,14 +34,14 @@ func (c *Client) User(ctx context.Context, id jobs.PrincipalID) (jobs.User, erro
 }
 
 // ownOr lets superusers pass, and a user to its own record.
-func (c *Client) ownOr(id jobs.PrincipalID) error {
+func (c *Client) ownOr(ctx context.Context, id jobs.PrincipalID) error {
 	if err := c.identified(); err != nil {
 		return err
 	}
 	if c.who.Principal.Superuser || c.who.Principal.User == id {
 		return nil
 	}
-	return jobs.Forbidden("only a superuser may see or change other users")
+	return c.denied(ctx, jobs.Forbidden("only a superuser may see or change other users"), "superuser", "user", string(id))
 }
 
 // UserSpec is a new user.
@@ -60,36 +60,36 @@ type UserSpec struct {
 
 // CreateUser makes a user; only for superusers. A taken username is jobs.ErrConflict. The right to manage the cluster is given only by who has it.
 func (c *Client) CreateUser(ctx context.Context, spec UserSpec) (jobs.User, error) {
-	if err := c.mayCreate(); err != nil {
+	if err := c.mayCreate(ctx); err != nil {
 		return jobs.User{}, err
 	}
-	if err := c.mayGive(jobs.Rights{}, spec.Rights); err != nil {
+	if err := c.mayGive(ctx, spec.Username, jobs.Rights{}, spec.Rights); err != nil {
 		return jobs.User{}, err
 	}
 	u := jobs.User{
 		Tenant: c.tenant(), ID: spec.Username, DisplayName: spec.DisplayName, Email: spec.Email, Enabled: !spec.Disabled, Superuser: spec.Superuser,
 		Rights: spec.Rights,
 	}
-	if err := c.accounts.CreateUser(ctx, u, spec.Password); err != nil {
+	if err := c.accounts.createUser(ctx, c.who.Principal, u, spec.Password); err != nil {
 		return jobs.User{}, err
 	}
 	return c.User(ctx, u.ID)
 }
 
-func (c *Client) mayCreate() error {
-	if err := c.superuser(); err != nil {
+func (c *Client) mayCreate(ctx context.Context) error {
+	if err := c.superuser(ctx); err != nil {
 		return err
 	}
-	return c.writes()
+	return c.writes(ctx)
 }
 
 // MayCreate is the permission check of CreateUser and CreateTeam alone, for callers that read the input after it.
-func (c *Client) MayCreate() error { return c.mayCreate() }
+func (c *Client) MayCreate(ctx context.Context) error { return c.mayCreate(ctx) }
 
 // mayGive keeps superusers of one tenant from making themselves, or another, manager of a cluster that they do not manage.
-func (c *Client) mayGive(before, after jobs.Rights) error {
+func (c *Client) mayGive(ctx context.Context, to jobs.PrincipalID, before, after jobs.Rights) error {
 	if after.ManageCluster && !before.ManageCluster && !c.who.Principal.Rights.ManageCluster {
-		return jobs.Forbidden("cluster:manage can only be given by somebody who has it")
+		return c.denied(ctx, jobs.Forbidden("cluster:manage can only be given by somebody who has it"), "cluster:manage", "user", clip(string(to)))
 	}
 	return nil
 }
@@ -110,7 +110,7 @@ func (c *Client) MayChangeUser(ctx context.Context, id jobs.PrincipalID) error {
 	if _, err := c.User(ctx, id); err != nil {
 		return err
 	}
-	return c.writes()
+	return c.writes(ctx)
 }
 
 // UpdateUser changes a user whose revision is base, 0 for any: superusers all of it, a user its own display name and address. Fields that have
@@ -120,14 +120,14 @@ func (c *Client) UpdateUser(ctx context.Context, id jobs.PrincipalID, p UserPatc
 	if err := c.MayChangeUser(ctx, id); err != nil {
 		return jobs.User{}, err
 	}
-	u, err := c.accounts.changeUser(ctx, c.tenant(), id, base, nil, func(u *jobs.User) error {
+	u, err := c.accounts.changeUser(ctx, c.who.Principal, id, userChange{base: base, change: func(u *jobs.User) error {
 		before := *u
-		err := p.apply(u)
-		if err := c.mayChange(before, *u); err != nil {
+		invalid := p.apply(u)
+		if err := c.mayChange(ctx, before, *u); err != nil {
 			return err
 		}
-		return err
-	})
+		return invalid
+	}})
 	u.PasswordHash = ""
 	if errors.Is(err, jobs.ErrLastSuperuser) {
 		return u, p.lastSuperuser()
@@ -163,11 +163,11 @@ func (p *UserPatch) apply(u *jobs.User) error {
 }
 
 // mayChange checks what has changed, not what was sent: what was read can be sent back.
-func (c *Client) mayChange(before, after jobs.User) error {
+func (c *Client) mayChange(ctx context.Context, before, after jobs.User) error {
 	if !c.who.Principal.Superuser && (before.Enabled != after.Enabled || before.Superuser != after.Superuser || before.Rights != after.Rights) {
-		return jobs.Forbidden("only a superuser may change enabled, superuser and permissions")
+		return c.denied(ctx, jobs.Forbidden("only a superuser may change enabled, superuser and permissions"), "superuser", "user", string(after.ID))
 	}
-	return c.mayGive(before.Rights, after.Rights)
+	return c.mayGive(ctx, after.ID, before.Rights, after.Rights)
 }
 
 // lastSuperuser names the field by which the last superuser would go.
@@ -185,12 +185,13 @@ func (c *Client) DeleteUser(ctx context.Context, id jobs.PrincipalID, base int64
 	if err := c.MayDeleteUser(ctx, id); err != nil {
 		return err
 	}
-	return c.accounts.store.DeleteUser(ctx, now(), c.tenant(), id, base)
+	row := jobs.AuditRow{Action: jobs.AuditDelete, Kind: "user", Object: string(id)}
+	return c.accounts.store.DeleteUser(audited(ctx, c.who.Principal, row), now(), c.tenant(), id, base)
 }
 
 // MayDeleteUser is the permission check of DeleteUser alone, with whether the user exists.
 func (c *Client) MayDeleteUser(ctx context.Context, id jobs.PrincipalID) error {
-	if err := c.superuser(); err != nil {
+	if err := c.superuser(ctx); err != nil {
 		return err
 	}
 	return c.MayChangeUser(ctx, id)
@@ -210,7 +211,7 @@ func (c *Client) SetPassword(ctx context.Context, id jobs.PrincipalID, current, 
 	}
 	own := id == c.who.Principal.User && !c.who.host
 	if !own && u.Rights.ManageCluster && !c.who.Principal.Rights.ManageCluster {
-		return jobs.Forbidden("cluster:manage is needed to set the password of somebody who has it")
+		return c.denied(ctx, jobs.Forbidden("cluster:manage is needed to set the password of somebody who has it"), "cluster:manage", "user", string(id))
 	}
 	if err := checkPassword(password); err != nil {
 		return err
@@ -224,13 +225,14 @@ func (c *Client) SetPassword(ctx context.Context, id jobs.PrincipalID, current, 
 	if err != nil {
 		return fmt.Errorf("set password: %w", err)
 	}
-	_, err = a.changeUser(ctx, u.Tenant, u.ID, 0, c.who.session, func(now *jobs.User) error {
+	change := func(now *jobs.User) error {
 		if own && now.PasswordHash != u.PasswordHash {
 			return errCurrent // it was the current one a moment ago
 		}
 		now.PasswordHash = hash
 		return nil
-	})
+	}
+	_, err = a.changeUser(ctx, c.who.Principal, u.ID, userChange{keep: c.who.session, change: change})
 	return err
 }
 
@@ -252,6 +254,9 @@ func (c *Client) checkCurrent(ctx context.Context, u jobs.User, current jobs.Sec
 		a.throttle.undo(tried)
 		return fmt.Errorf("set password: %w", err)
 	case !ok:
+		a.note(ctx, jobs.AuditRow{
+			Tenant: u.Tenant, Actor: u.ID, TokenID: c.who.TokenID, Action: jobs.AuditPassword, Kind: "user", Object: string(u.ID), Result: jobs.AuditDenied,
+		})
 		return errCurrent
 	}
 	a.throttle.succeed(tried)

@@ -36,10 +36,24 @@ func (a *Accounts) Login(ctx context.Context, addr netip.Addr, username string, 
 	switch {
 	case err == nil:
 		a.throttle.succeed(tried)
-	case !errors.Is(err, jobs.ErrUnauthenticated):
+	case errors.Is(err, jobs.ErrUnauthenticated):
+		a.note(ctx, a.failure(u))
+	default:
 		a.throttle.undo(tried)
 	}
-	return u, id, err
+	if err != nil {
+		return jobs.User{}, "", err
+	}
+	u.PasswordHash = ""
+	return u, id, nil
+}
+
+// failure is the audit row of a log-in that failed. A name that nobody has is not written down: people type passwords into the wrong field. It
+// goes to the default tenant, as no other one would know what to do with it.
+func (a *Accounts) failure(u jobs.User) jobs.AuditRow {
+	return jobs.AuditRow{
+		Tenant: orDefault(u.Tenant, a.options.DefaultTenant), Action: jobs.AuditLoginFailed, Kind: "user", Object: string(u.ID), Result: jobs.AuditDenied,
+	}
 }
 
 // splitName reads tenant and user. What cannot be a name gives an empty user, whom nobody is; so names in memory are short.
@@ -55,6 +69,7 @@ func (a *Accounts) splitName(name string) (jobs.TenantID, jobs.PrincipalID) {
 	return tenant, jobs.PrincipalID(name)
 }
 
+// login gives the user whose name it is also if the log-in fails, for the audit; it is of nobody if there is none.
 func (a *Accounts) login(
 	ctx context.Context, tenant jobs.TenantID, user jobs.PrincipalID, password jobs.Secret,
 ) (jobs.User, jobs.Secret, error) {
@@ -69,18 +84,14 @@ func (a *Accounts) login(
 	switch {
 	case errors.Is(err, errPassword):
 		a.log.ErrorContext(ctx, "a user cannot sign in", "tenant", u.Tenant, "err", err)
-		return jobs.User{}, "", jobs.ErrUnauthenticated
+		return u, "", jobs.ErrUnauthenticated
 	case err != nil:
-		return jobs.User{}, "", fmt.Errorf("log in: %w", err)
+		return u, "", fmt.Errorf("log in: %w", err)
 	case !ok || !u.Enabled:
-		return jobs.User{}, "", jobs.ErrUnauthenticated
+		return u, "", jobs.ErrUnauthenticated
 	}
 	id, err := a.openSession(ctx, u)
-	if err != nil {
-		return jobs.User{}, "", err
-	}
-	u.PasswordHash = ""
-	return u, id, nil
+	return u, id, err
 }
 
 // openSession makes a session with an id of its own: what a client brings along is never made valid.
@@ -92,7 +103,9 @@ func (a *Accounts) openSession(ctx context.Context, u jobs.User) (jobs.Secret, e
 	s := jobs.Session{
 		Hash: hashOf(id.Reveal()), Tenant: u.Tenant, User: u.ID, CreatedAt: at, SeenAt: at, ExpiresAt: at.Add(a.options.Absolute),
 	}
-	if err := a.store.InsertSession(ctx, s, a.options.SessionsPerUser); err != nil {
+	by := jobs.Principal{Tenant: u.Tenant, User: u.ID}
+	note := audited(ctx, by, jobs.AuditRow{Action: jobs.AuditLogin, Kind: "user", Object: string(u.ID)})
+	if err := a.store.InsertSession(note, s, a.options.SessionsPerUser); err != nil {
 		return "", readError("user for a session", err)
 	}
 	// A password that was changed, or a user who was disabled, after we had read the user and before the session was there: those ended
@@ -113,7 +126,7 @@ func (a *Accounts) openSession(ctx context.Context, u jobs.User) (jobs.Secret, e
 	return "", err
 }
 
-// Logout ends the session whose cookie the request has. Without one, or with one that is not valid any more, there is nothing to do.
+// Logout ends the session whose cookie the request has, without an audit row of its own. Without one, or with one that is not valid any more, there is nothing to do.
 func (a *Accounts) Logout(r *http.Request) error {
 	id := sessionID(r)
 	if id == "" {
@@ -123,6 +136,13 @@ func (a *Accounts) Logout(r *http.Request) error {
 		return fmt.Errorf("end session: %w", err)
 	}
 	return nil
+}
+
+// Logout ends the session whose cookie the request has, whoever the identity of the client is, and writes down that it did.
+func (c *Client) Logout(r *http.Request) error {
+	p := c.who.Principal
+	ctx := audited(r.Context(), p, jobs.AuditRow{Action: jobs.AuditLogout, Kind: "user", Object: string(p.User)})
+	return c.accounts.Logout(r.WithContext(ctx))
 }
 
 // Cookie carries the id of a session to the browser.

@@ -34,9 +34,16 @@ type TokenSpec struct {
 }
 
 // CreateToken makes an API token for a user. Text is the token itself; it is not kept and cannot be read again (R50). Wrong input is
-// a *jobs.ValidationError; a user who has jobs.MaxTokensPerUser tokens gets a *jobs.ConflictError.
+// a *jobs.ValidationError; a user who has jobs.MaxTokensPerUser tokens gets a *jobs.ConflictError. It is for the host's own code; people do it
+// as Client.CreateToken.
 func (a *Accounts) CreateToken(
 	ctx context.Context, tenant jobs.TenantID, user jobs.PrincipalID, spec TokenSpec,
+) (t jobs.Token, text jobs.Secret, err error) {
+	return a.createToken(ctx, jobs.System(tenant), user, spec)
+}
+
+func (a *Accounts) createToken(
+	ctx context.Context, by jobs.Principal, user jobs.PrincipalID, spec TokenSpec,
 ) (t jobs.Token, text jobs.Secret, err error) {
 	at := now()
 	spec.Name = strings.TrimSpace(spec.Name)
@@ -46,10 +53,10 @@ func (a *Accounts) CreateToken(
 	}
 	text = newTokenText()
 	t = jobs.Token{
-		ID: jobs.NewUUID(), Hash: hashOf(text.Reveal()), Tenant: tenant, User: user, Name: spec.Name, ReadOnly: spec.ReadOnly,
+		ID: jobs.NewUUID(), Hash: hashOf(text.Reveal()), Tenant: by.Tenant, User: user, Name: spec.Name, ReadOnly: spec.ReadOnly,
 		ExpiresAt: spec.ExpiresAt, CreatedAt: at,
 	}
-	if err := a.store.InsertToken(ctx, t); err != nil {
+	if err := a.store.InsertToken(audited(ctx, by, jobs.AuditRow{Action: jobs.AuditCreate, Kind: "token", Object: t.ID}), t); err != nil {
 		return jobs.Token{}, "", fmt.Errorf("create token: %w", err)
 	}
 	return t, text, nil
@@ -64,6 +71,44 @@ func (s TokenSpec) check(at time.Time) error {
 	return faults.Err()
 }
 
+// CreateToken makes an API token for the caller. Only a session may do it: a token that makes tokens would outlive its own end.
+func (c *Client) CreateToken(ctx context.Context, spec TokenSpec) (t jobs.Token, text jobs.Secret, err error) {
+	if err := c.MayCreateToken(ctx); err != nil {
+		return jobs.Token{}, "", err
+	}
+	return c.accounts.createToken(ctx, c.who.Principal, c.who.Principal.User, spec)
+}
+
+// MayCreateToken is the permission check of CreateToken alone, for callers that read the input after it.
+func (c *Client) MayCreateToken(ctx context.Context) error {
+	if err := c.identified(); err != nil {
+		return err
+	}
+	if !c.who.Cookie {
+		return c.denied(ctx, jobs.Forbidden("a token cannot create tokens"), "token", "token", "")
+	}
+	return nil
+}
+
+// Tokens gives the caller's own tokens, newest first, expired ones too.
+func (c *Client) Tokens(ctx context.Context) ([]jobs.Token, error) {
+	if err := c.identified(); err != nil {
+		return nil, err
+	}
+	return c.accounts.Tokens(ctx, c.tenant(), c.who.Principal.User)
+}
+
+// DeleteToken revokes a token of the caller at once. An id that is not one of the caller's is jobs.ErrNotFound.
+func (c *Client) DeleteToken(ctx context.Context, id string) error {
+	if err := c.identified(); err != nil {
+		return err
+	}
+	if err := c.writes(ctx); err != nil {
+		return err
+	}
+	return c.accounts.deleteToken(ctx, c.who.Principal, c.who.Principal.User, id)
+}
+
 // Tokens gives the tokens of a user, newest first, expired ones too.
 func (a *Accounts) Tokens(ctx context.Context, tenant jobs.TenantID, user jobs.PrincipalID) ([]jobs.Token, error) {
 	list, err := a.store.Tokens(ctx, tenant, user)
@@ -73,14 +118,16 @@ func (a *Accounts) Tokens(ctx context.Context, tenant jobs.TenantID, user jobs.P
 	return list, nil
 }
 
-// DeleteToken revokes a token of the user at once. An id that is not one of the user's is jobs.ErrNotFound.
+// DeleteToken revokes a token of the user at once. An id that is not one of the user's is jobs.ErrNotFound. It is for the host's own code.
 func (a *Accounts) DeleteToken(ctx context.Context, tenant jobs.TenantID, user jobs.PrincipalID, id string) error {
-	err := a.store.DeleteToken(ctx, tenant, user, id)
-	switch {
-	case errors.Is(err, jobs.ErrNotFound):
-		return jobs.NotFound("token")
-	case err != nil:
+	return a.deleteToken(ctx, jobs.System(tenant), user, id)
+}
+
+func (a *Accounts) deleteToken(ctx context.Context, by jobs.Principal, user jobs.PrincipalID, id string) error {
+	row := jobs.AuditRow{Action: jobs.AuditDelete, Kind: "token", Object: id}
+	err := a.store.DeleteToken(audited(ctx, by, row), by.Tenant, user, id)
+	if err != nil && !errors.Is(err, jobs.ErrNotFound) {
 		return fmt.Errorf("delete token: %w", err)
 	}
-	return nil
+	return err
 }

@@ -30,7 +30,7 @@ const (
 )
 
 // EnsureAdmin makes the first user of a tenant: a superuser with all rights and a random password, which is given back this once
-// (R54). If the tenant has any user, or another process made the first one meanwhile, created is false and nothing changes.
+// (R54). Only that of the default tenant manages the cluster. If the tenant has any user, or another process made the first one meanwhile, created is false and nothing changes.
 func (a *Accounts) EnsureAdmin(ctx context.Context, tenant jobs.TenantID, username string) (password string, created bool, err error) {
 	tenant = orDefault(tenant, a.options.DefaultTenant)
 	n, err := a.store.CountUsers(ctx, tenant)
@@ -43,7 +43,7 @@ func (a *Accounts) EnsureAdmin(ctx context.Context, tenant jobs.TenantID, userna
 	password = randomText(adminPasswordLen)
 	err = a.CreateUser(ctx, jobs.User{
 		Tenant: tenant, ID: jobs.PrincipalID(username), Enabled: true, Superuser: true,
-		Rights: jobs.Rights{CreateJobs: true, CreateTags: true, ManageCluster: true},
+		Rights: jobs.Rights{CreateJobs: true, CreateTags: true, ManageCluster: tenant == a.options.DefaultTenant},
 	}, jobs.Secret(password))
 	switch {
 	case errors.Is(err, jobs.ErrConflict):
@@ -56,9 +56,13 @@ func (a *Accounts) EnsureAdmin(ctx context.Context, tenant jobs.TenantID, userna
 
 // CreateUser stores a new user. Without a tenant it is one of the default tenant, without a display name the id is shown; PasswordHash and the
 // times of u are not looked at. A password has 12 characters or more; with an empty one the user cannot sign in. Wrong input is a
-// *jobs.ValidationError, a taken name jobs.ErrConflict.
+// *jobs.ValidationError, a taken name jobs.ErrConflict. It is for the host's own code; people do it as Client.CreateUser.
 func (a *Accounts) CreateUser(ctx context.Context, u jobs.User, password jobs.Secret) error {
 	u.Tenant = orDefault(u.Tenant, a.options.DefaultTenant)
+	return a.createUser(ctx, jobs.System(u.Tenant), u, password)
+}
+
+func (a *Accounts) createUser(ctx context.Context, by jobs.Principal, u jobs.User, password jobs.Secret) error {
 	u.DisplayName = orDefault(strings.TrimSpace(u.DisplayName), string(u.ID))
 	u.PasswordHash = ""
 	if err := checkUser(u, password); err != nil {
@@ -73,7 +77,8 @@ func (a *Accounts) CreateUser(ctx context.Context, u jobs.User, password jobs.Se
 	}
 	u.CreatedAt = now()
 	u.UpdatedAt = u.CreatedAt
-	if err := a.store.InsertUser(ctx, u); err != nil {
+	row := jobs.AuditRow{Action: jobs.AuditCreate, Kind: "user", Object: string(u.ID)}
+	if err := a.store.InsertUser(audited(ctx, by, row), u); err != nil {
 		return fmt.Errorf("create user: %w", err)
 	}
 	return nil
@@ -132,50 +137,52 @@ func (a *Accounts) SetPassword(ctx context.Context, tenant jobs.TenantID, user j
 	if err != nil {
 		return fmt.Errorf("set password: %w", err)
 	}
-	_, err = a.changeUser(ctx, tenant, user, 0, nil, func(u *jobs.User) error {
+	_, err = a.changeUser(ctx, jobs.System(tenant), user, userChange{change: func(u *jobs.User) error {
 		u.PasswordHash = hash
 		return nil
-	})
+	}})
 	return err
 }
 
 // changeTries is how often a change is made anew because another process has changed the same record meanwhile.
 const changeTries = 10
 
-// changeUser changes the stored user, whose revision has to be base, 0 for any. With 0 the change is made on what is stored now, so of two
-// changes at once none is lost. Keep is the hash of the session that survives a new password.
-func (a *Accounts) changeUser(
-	ctx context.Context, tenant jobs.TenantID, id jobs.PrincipalID, base int64, keep []byte, change func(*jobs.User) error,
-) (jobs.User, error) {
+// userChange is a change of a stored user.
+type userChange struct {
+	// base is the revision that the user has to have, 0 for any. With 0 the change is made on what is stored now, so of two changes at once
+	// none is lost.
+	base int64
+	// keep is the hash of the session that survives a new password.
+	keep   []byte
+	change func(*jobs.User) error
+}
+
+// changeUser changes a user of the tenant of by, who does it.
+func (a *Accounts) changeUser(ctx context.Context, by jobs.Principal, id jobs.PrincipalID, c userChange) (jobs.User, error) {
 	for try := 1; ; try++ {
-		u, err := a.store.User(ctx, tenant, id)
+		u, err := a.store.User(ctx, by.Tenant, id)
 		if err != nil {
 			return jobs.User{}, fmt.Errorf("read user: %w", err)
 		}
-		if base != 0 && u.Revision != base {
+		if c.base != 0 && u.Revision != c.base {
 			return jobs.User{}, jobs.ErrPrecondition
 		}
 		before := u
-		if err := change(&u); err != nil {
+		if err := c.change(&u); err != nil {
 			return jobs.User{}, err
 		}
-		if sameUser(before, u) {
-			return before, nil
+		rows := userRows(before, u)
+		if len(rows) == 0 {
+			return before, nil // nothing has changed
 		}
 		u.UpdatedAt = now()
-		err = a.store.SaveUser(ctx, u, keep)
+		err = a.store.SaveUser(audited(ctx, by, rows...), u, c.keep)
 		switch {
 		case err == nil:
 			u.Revision++
 			return u, nil
-		case !errors.Is(err, jobs.ErrPrecondition) || base != 0 || try == changeTries:
+		case !errors.Is(err, jobs.ErrPrecondition) || c.base != 0 || try == changeTries:
 			return jobs.User{}, fmt.Errorf("save user: %w", err)
 		}
 	}
-}
-
-// sameUser reports whether a change has changed nothing; teams are no part of it.
-func sameUser(a, b jobs.User) bool {
-	return a.DisplayName == b.DisplayName && a.Email == b.Email && a.PasswordHash == b.PasswordHash && a.Enabled == b.Enabled &&
-		a.Superuser == b.Superuser && a.Rights == b.Rights
 }

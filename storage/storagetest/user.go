@@ -313,12 +313,16 @@ func userDelete(ctx context.Context, s jobs.Store) error {
 	done(put(ctx, s, t0, shared, "boss", jobs.LevelRead, jobs.LevelNone))
 	abroad := givenJob(ctx, s, "stock", of(foreign), ownedBy("b"))
 	done(put(ctx, s, t0, abroad, "a", jobs.LevelEdit, jobs.LevelNone))
+	done(s.SetFavorite(ctx, tenant, "a", shared.ID, true))
+	done(s.SetFavorite(ctx, tenant, "b", shared.ID, true))
 	done(s.DeleteUser(ctx, at(3), tenant, u.ID, u.Revision))
-	_, gone := s.User(ctx, tenant, u.ID)
+	givenUser(ctx, s, "a") // another person with that name
 	_, noDraft := s.Job(ctx, tenant, jobs.JobRef{ID: draft.ID})
 	must(s.Job(ctx, tenant, jobs.JobRef{ID: other.ID}))
 	left := must(s.Team(ctx, tenant, team.ID))
-	return errors.Join(refused("the removed user", gone, jobs.ErrNotFound), refused("its draft", noDraft, jobs.ErrNotFound),
+	return errors.Join(same("teams of the next user of that name", len(must(s.User(ctx, tenant, "a")).Teams), 0), refused("its draft", noDraft, jobs.ErrNotFound),
+		same("its favorites", len(must(s.Favorites(ctx, tenant, "a", []jobs.ID{shared.ID}))), 0),
+		same("favorites of another", len(must(s.Favorites(ctx, tenant, "b", []jobs.ID{shared.ID}))), 1),
 		same("its session", hasSession(ctx, s, 1), false), same("its token", hasToken(ctx, s, 2), false),
 		same("the session of another", hasSession(ctx, s, 3), true), same("the token of another", hasToken(ctx, s, 4), true),
 		same("the members", left.Members, []jobs.Member{{User: "b", Role: jobs.RoleMember}}), same("the revision of the team", left.Revision, int64(2)),

@@ -102,7 +102,8 @@ func (c *Core) TouchSession(ctx context.Context, hash []byte, seen time.Time) er
 // DeleteSession is jobs.SessionStore.
 func (c *Core) DeleteSession(ctx context.Context, hash []byte) error {
 	return c.write(ctx, "delete session", func(t *Tx) error {
-		_, err := t.exec(sqlDeleteSession, hash)
+		n, err := t.exec(sqlDeleteSession, hash)
+		t.nothingDone = n == 0 // then there is no log-out to tell of
 		return err
 	})
 }

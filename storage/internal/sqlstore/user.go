@@ -198,6 +198,10 @@ const (
 	sqlDeleteMemberships = `
 	DELETE FROM team_members
 	WHERE  tenant = ? AND user_id = ?`
+	// sqlDeleteFavoritesOf: primary key.
+	sqlDeleteFavoritesOf = `
+	DELETE FROM job_favorites
+	WHERE  tenant = ? AND user_id = ?`
 	sqlDeleteUser = `
 	DELETE FROM users
 	WHERE  tenant = ? AND id = ?`
@@ -229,6 +233,9 @@ func (c *Core) DeleteUser(ctx context.Context, now time.Time, tenant jobs.Tenant
 			return err
 		}
 		if _, err := t.exec(sqlTouchTeamsOfUser, toMillis(now), tenant, tenant, id); err != nil {
+			return err
+		}
+		if _, err := t.exec(sqlDeleteFavoritesOf, tenant, id); err != nil {
 			return err
 		}
 		if _, err := t.exec(sqlDeleteMemberships, tenant, id); err != nil {
