@@ -10,6 +10,11 @@ import (
 
 var runRoutes = []route{
 	{
+		method: "POST", path: "/jobs/:id/_backfill", group: groupRun, handle: (*API).backfill,
+		name: "backfill", summary: "Start a run for each past fire that has none", body: reads(describeBackfill),
+		answers: answers{200: backfillView{}, 202: backfillView{}}, also: []int{409},
+	},
+	{
 		method: "GET", path: "/jobs/:id/history", group: groupRead, handle: (*API).listRuns,
 		name: "listRuns", summary: "The runs of a job, newest first", query: asks(func(q *query) jobs.RunQuery { return readRunQuery(q, "") }),
 		answers: answers{200: page{rel: "inf:job-history", item: runView{}}},

@@ -13,7 +13,13 @@ import (
 var enums = map[reflect.Type][]string{
 	reflect.TypeFor[jobs.RunStatus]():    texts(runStatuses),
 	reflect.TypeFor[jobs.WorkerStatus](): texts(workerStatuses),
-	reflect.TypeFor[jobs.Trigger]():      texts([]jobs.Trigger{jobs.TriggerSchedule, jobs.TriggerManual, jobs.TriggerCatchup}),
+	reflect.TypeFor[jobs.Trigger]():      texts([]jobs.Trigger{jobs.TriggerSchedule, jobs.TriggerManual, jobs.TriggerCatchup, jobs.TriggerBackfill}),
+	reflect.TypeFor[retryFrom]():         texts([]retryFrom{retryFailed, retryStart}),
+	reflect.TypeFor[retryRevision]():     texts([]retryRevision{retrySame, retryCurrent}),
+	reflect.TypeFor[jobs.WaitReason](): texts([]jobs.WaitReason{
+		jobs.WaitBlocked, jobs.WaitPause, jobs.WaitNoWorker, jobs.WaitNoDriver, jobs.WaitStorage, jobs.WaitTenantLimit, jobs.WaitClusterLimit,
+		jobs.WaitWorkerLimit, jobs.WaitTurn,
+	}),
 	reflect.TypeFor[jobs.StepState](): texts([]jobs.StepState{
 		jobs.StepPending, jobs.StepStarted, jobs.StepInterrupted, jobs.StepSuccess, jobs.StepWarning, jobs.StepError, jobs.StepSkipped,
 	}),

@@ -102,6 +102,8 @@ type Task struct {
 	// OwnerID is the principal with whose rights the work is done.
 	OwnerID PrincipalID
 	Trigger Trigger
+	// FireAt is the fire that the run is for; zero if it was started by hand.
+	FireAt time.Time
 	// Data are the settings with placeholders replaced and secrets filled in.
 	Data json.RawMessage
 	// Params are the inputs of the run, a JSON object.

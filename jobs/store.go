@@ -25,6 +25,7 @@ type Store interface {
 	SummaryStore
 	StartStore
 	RetryStore
+	BackfillStore
 	RunStore
 	WaitStore
 	RunFinder

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/carillon-go/carillon/jobs"
 	"github.com/carillon-go/carillon/scheduler"
@@ -31,8 +32,12 @@ func TestScheduler_retryOfRun(t *testing.T) {
 		w.action("alert", func(context.Context, *jobs.Task) (jobs.Output, error) { alerts++; return jobs.Output{}, nil })
 		j := w.job(func(j *jobs.Job) {
 			j.Actions = []jobs.Action{
-				action("act", func(a *jobs.Action) { a.Data = json.RawMessage(`{"text":"${driver.data.records} of ${run.params.day}"}`) }),
-				action("alert", func(a *jobs.Action) { a.Condition = condition(t, `{"match":"all","rules":[{"field":"run.status","operator":"eq","value":"error"}]}`) }),
+				action("act", func(a *jobs.Action) {
+					a.Data = json.RawMessage(`{"text":"${driver.data.records} of ${run.params.day}"}`)
+				}),
+				action("alert", func(a *jobs.Action) {
+					a.Condition = condition(t, `{"match":"all","rules":[{"field":"run.status","operator":"eq","value":"error"}]}`)
+				}),
 			}
 		})
 		e := w.engine(w.store, scheduler.Options{})
@@ -58,5 +63,38 @@ func TestScheduler_retryOfRun(t *testing.T) {
 		w.equal("the kept output", string(r.Steps[0].Output), `{"records":412}`)
 		w.equal("the alert of the retry", r.Steps[2].State, jobs.StepSkipped)
 		w.equal("attempts of the repeated step", r.Steps[1].Attempt, 1)
+	})
+}
+
+// TestScheduler_backfill: runs of past fires go one after another and know their fire.
+func TestScheduler_backfill(t *testing.T) {
+	inWorld(t, func(w *world) {
+		var g gauge
+		var fires []string
+		work := g.work(time.Minute)
+		w.work(func(ctx context.Context, task *jobs.Task) (jobs.Output, error) {
+			fires = append(fires, string(task.Data)+" "+jobs.FormatTime(task.FireAt))
+			return work(ctx, task)
+		})
+		j := w.job(func(j *jobs.Job) {
+			many(j)
+			j.Data, j.Enabled = json.RawMessage(`{"at":"${run.fireAt}"}`), false
+			j.Schedule = jobs.Schedule{Interval: "0 12 * * *", IntervalType: jobs.IntervalCron}
+		})
+		day := now().AddDate(0, 0, -3).Truncate(24 * time.Hour)
+		runs, err := w.store.BackfillRuns(context.Background(), now(), jobs.Backfill{Tenant: tenant, JobID: j.ID, From: day, To: day.AddDate(0, 0, 3)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := w.engine(w.store, scheduler.Options{})
+		defer e.stop()
+		var want []string
+		for _, r := range runs {
+			w.ended(r.RunID, jobs.RunSuccess)
+			want = append(want, `{"at":"`+jobs.FormatTime(r.At)+`"} `+jobs.FormatTime(r.At))
+		}
+		w.equal("runs", len(runs), 3)
+		w.equal("most at a time", g.max.Load(), 1)
+		w.equal("what the runs saw", fires, want)
 	})
 }

@@ -22,7 +22,7 @@ func (r *run) task(ctx context.Context, i int, driver jobs.Driver, set settings)
 	attempt := step.Attempt
 	return &jobs.Task{
 		Tenant: r.info.Tenant, JobID: r.info.JobID, JobName: r.def.Name, RunID: r.info.ID, ActionID: step.ActionID,
-		OwnerID: r.info.OwnerID, Trigger: r.info.Trigger,
+		OwnerID: r.info.OwnerID, Trigger: r.info.Trigger, FireAt: r.info.FireAt,
 		Data: data, Params: params(r.info.Params),
 		Key: jobs.EffectKey(r.info.ID, step.ID()), Attempt: attempt, Resumed: attempt-1-step.Failures > 0,
 		RunStatus: r.status(i), StartedAt: r.info.StartedAt, Location: r.def.Schedule.Location(),
@@ -112,6 +112,11 @@ func (r *run) values(i int) (*jobs.RunContext, error) {
 	}
 	if err := values.Set("run.status", string(r.status(i))); err != nil {
 		return nil, err
+	}
+	if at := r.info.FireAt; !at.IsZero() {
+		if err := values.Set("run.fireAt", jobs.FormatTime(at)); err != nil {
+			return nil, err
+		}
 	}
 	for j := range r.steps[:i] {
 		s := &r.steps[j]

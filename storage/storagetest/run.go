@@ -50,6 +50,7 @@ func subjects() []subject {
 		{"cancel", cancelRules()},
 		{"history", historyRules()},
 		{"retry", retryRules()},
+		{"backfill", backfillRules()},
 		{"wait", waitRules()},
 		{"known runs", knownRunRules()},
 		{"log", logRules()},

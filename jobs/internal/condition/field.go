@@ -7,7 +7,7 @@ import (
 )
 
 // AllowedRoots is the list of fields of contract 7.2, for the message of a refusal.
-const AllowedRoots = "run.status, run.trigger, run.startedAt, run.params.<path>, job.id, job.name, job.type, job.data.<path>, " +
+const AllowedRoots = "run.status, run.trigger, run.startedAt, run.fireAt, run.params.<path>, job.id, job.name, job.type, job.data.<path>, " +
 	"driver.status|error|data.<path>, previous.status|error|data.<path>, actions.<id>.status|error|data.<path>, " +
 	"datasets.<alias>.records|updatedAt"
 
@@ -45,7 +45,7 @@ func ParseField(path string) (Field, error) {
 	switch root {
 	case "run":
 		f.Status = rest == "status"
-		return f, orRefuse(f.Status || rest == "trigger" || rest == "startedAt" || isBelow(rest, "params"))
+		return f, orRefuse(f.Status || rest == "trigger" || rest == "startedAt" || rest == "fireAt" || isBelow(rest, "params"))
 	case "job":
 		return f, orRefuse(rest == "id" || rest == "name" || rest == "type" || isBelow(rest, "data"))
 	case "driver", "previous":

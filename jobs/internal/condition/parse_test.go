@@ -156,6 +156,7 @@ func TestParseField(t *testing.T) {
 		"run.status":                {Status: true},
 		"run.trigger":               {},
 		"run.startedAt":             {},
+		"run.fireAt":                {},
 		"run.params.a.0.b c":        {},
 		"job.id":                    {},
 		"job.name":                  {},

@@ -140,7 +140,7 @@ func (t *Tx) live(job *jobRow) ([]jobs.LiveRun, error) {
 const sqlGetBlocked = `
 	SELECT 1
 	FROM   runs
-	WHERE  job_id = ? AND blocked = 1
+	WHERE  job_id = ? AND blocked = 1 AND (trigger_kind = 'backfill') = 0
 	LIMIT  1`
 
 // beside gives the live runs that the decision about n new runs needs. With overlap "allow" that is none: room, how many of the
