@@ -46,7 +46,8 @@ type draftNote struct {
 
 func (a *API) newJobListItem(p jobs.Principal, s *jobs.JobSummary, owner string, now time.Time) jobListItem {
 	item := jobListItem{
-		jobItem: a.newSummaryItem(s), OwnerName: owner, Tags: []string{}, Permissions: newPermissionsView(p.PermissionsOnSummary(s)),
+		jobItem: a.newSummaryItem(s), OwnerName: owner, Tags: texts(s.Tags), Permissions: newPermissionsView(p.PermissionsOnSummary(s)),
+		Favorite:     s.Favorite,
 		ScheduleText: s.Schedule.Words(), Recent: s.Recent, Late: s.Late(now),
 	}
 	if item.Recent == nil {
@@ -65,6 +66,7 @@ const noRun = "none"
 func readJobQuery(q *query) jobs.JobQuery {
 	start, limit := q.page(30)
 	jq := jobs.JobQuery{
+		Favorite: q.boolean("favorite"), Tags: tagIDs(q),
 		Words: q.words(), Type: q.text("type"), OwnerID: jobs.ParsePrincipalID(q.text("ownerId")), Enabled: q.boolean("enabled"),
 		Running: q.boolean("running"), Draft: q.boolean("draft"), Late: q.boolean("late"), Sort: q.sort(jobs.JobSortFields),
 		Start: start, Limit: limit,
@@ -78,7 +80,20 @@ func readJobQuery(q *query) jobs.JobQuery {
 	return jq
 }
 
-const jobListTemplate = "{?sort,limit,start,q,type,ownerId,enabled,running,lastStatus,draft,late}"
+// tagIDs reads the tags that must all be on a job. One that is no UUID is on none.
+func tagIDs(q *query) []jobs.TagID {
+	list := q.all("tag")
+	ids := make([]jobs.TagID, 0, len(list))
+	for _, id := range list {
+		if !jobs.ValidUUID(id) {
+			q.faults.Add("tag", "is %q; the UUID of a tag", clip(id))
+		}
+		ids = append(ids, jobs.TagID(id))
+	}
+	return ids
+}
+
+const jobListTemplate = "{?sort,limit,start,q,type,ownerId,enabled,running,favorite,tag,lastStatus,draft,late}"
 
 // listJobs serves GET /jobs.
 func (a *API) listJobs(w http.ResponseWriter, r *request) error {
@@ -154,7 +169,7 @@ type flatShare struct {
 func newFlatJob(p jobs.Principal, j *jobs.FlatJob, owner string) flatJob {
 	view := flatJob{
 		ID: j.ID, Name: j.Name, Type: j.Type, Enabled: j.Enabled, OwnerID: string(j.OwnerID), OwnerName: owner,
-		NaturalID: string(p.Tenant) + ":" + j.Slug, Tags: []string{}, Sharing: []flatShare{}, Permissions: newPermissionsView(p.PermissionsOnFlat(j)),
+		NaturalID: string(p.Tenant) + ":" + j.Slug, Tags: texts(j.Tags), Sharing: []flatShare{}, Permissions: newPermissionsView(p.PermissionsOnFlat(j)),
 	}
 	for _, s := range j.Shares {
 		view.Sharing = append(view.Sharing, flatShare{string(s.PrincipalID), s.Level})

@@ -25,7 +25,11 @@ type JobSummary struct {
 	// Recent are the states of the runs that ended last, at most RecentRuns, the newest first.
 	Recent []RunStatus
 	// Draft is the draft that the viewer of the query has of the job; nil if there is none.
-	Draft     *DraftNote
+	Draft *DraftNote
+	// Favorite: the job is a favorite of the viewer of the query.
+	Favorite bool
+	// Tags are in the order in which the job got them.
+	Tags      []TagID
 	Shares    []Share
 	CreatedAt time.Time
 	UpdatedAt time.Time
@@ -50,13 +54,13 @@ func (s *JobSummary) Late(now time.Time) bool {
 	return s.Enabled && !s.NextRunAt.IsZero() && s.NextRunAt.Before(now.Add(-LateAfter))
 }
 
-// Summary is what lists show of the job, but for Recent and Draft.
+// Summary is what lists show of the job, but for Recent, and Draft and Favorite of a viewer.
 func (j *Job) Summary() JobSummary {
 	schedule := j.Schedule
 	schedule.Anchor, schedule.Offset = time.Time{}, 0
 	return JobSummary{
 		ID: j.ID, Tenant: j.Tenant, Slug: j.Slug, OwnerID: j.OwnerID, Type: j.Type, Name: j.Name, Description: j.Description, Schedule: schedule,
-		Enabled: j.Enabled, NextRunAt: j.NextRunAt, LockedAt: j.LockedAt, LastRun: j.LastRun, Shares: j.Shares,
+		Enabled: j.Enabled, NextRunAt: j.NextRunAt, LockedAt: j.LockedAt, LastRun: j.LastRun, Shares: j.Shares, Tags: j.TagIDs(),
 		CreatedAt: j.CreatedAt, UpdatedAt: j.UpdatedAt,
 	}
 }
@@ -69,13 +73,15 @@ type FlatJob struct {
 	Type    string
 	OwnerID PrincipalID
 	Enabled bool
-	Shares  []Share
+	// Tags are in the order in which the job got them.
+	Tags   []TagID
+	Shares []Share
 }
 
 // SummaryStore lists jobs without reading their definitions.
 type SummaryStore interface {
 	// JobSummaries lists what Jobs lists, in the same order and with the same total, in a number of statements that does not grow with the
-	// page. Drafts are those of q.Viewer.
+	// page. Drafts and favorites are those of q.Viewer.
 	JobSummaries(ctx context.Context, q JobQuery) (Page[JobSummary], error)
 	// FlatJobs lists all jobs that match, by name; Sort, Start and Limit are not looked at. It is for lists of ten thousand.
 	FlatJobs(ctx context.Context, q JobQuery) ([]FlatJob, error)

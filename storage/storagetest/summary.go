@@ -43,13 +43,22 @@ func summaryAsJob(ctx context.Context, s jobs.Store) error {
 	j := fullJob()
 	done(s.InsertJob(ctx, t0, j))
 	done(s.PutShare(ctx, t0, tenant, j.ID, "team:sales", jobs.LevelEdit, jobs.LevelNone))
+	for _, name := range []string{"nightly", "stock"} {
+		tag := jobs.Tag{ID: jobs.NewTagID(), Tenant: tenant, Name: name, CreatedAt: t0, UpdatedAt: t0}
+		done(s.InsertTag(ctx, tag))
+		done(s.PutJobTag(ctx, t0, tenant, j.ID, tag.ID))
+	}
+	done(s.SetFavorite(ctx, tenant, owner, j.ID, true))
 	h := givenWorker(ctx, s, "node-a")
 	givenEnded(ctx, s, h, j, at(1), jobs.RunWarning)
 	givenRun(ctx, s, j, at(2))
 	h.take(ctx, s, at(3))
 	got, want := summaryOf(ctx, s, j), readJob(ctx, s, j).Summary()
-	want.Recent = []jobs.RunStatus{jobs.RunWarning}
-	return errors.Join(same("the summary", got, want),
+	want.Recent, want.Favorite = []jobs.RunStatus{jobs.RunWarning}, true
+	other := summaries(ctx, s, jobs.JobQuery{Viewer: clerk})[0]
+	flat := must(s.FlatJobs(ctx, jobs.JobQuery{Tenant: tenant}))[0]
+	return errors.Join(same("the summary", got, want), same("a favorite of somebody else", other.Favorite, false),
+		same("tags of the flat list", flat.Tags, want.Tags), same("tags", len(want.Tags), 2),
 		holds(want.LastRun != nil && !want.LockedAt.IsZero() && len(want.Shares) == 1, "the job has %v, %s, %v", want.LastRun, want.LockedAt, want.Shares))
 }
 

@@ -6,22 +6,25 @@ import (
 	"github.com/carillon-go/carillon/jobs"
 )
 
-// flatQueries read the jobs of the flat list by name, and their shares in the order of jobs. A list of ten thousand ids would cost more than
+// flatQueries read the jobs of the flat list by name, and their shares and tags in the order of jobs. A list of ten thousand ids would cost more than
 // the filter.
-func flatQueries(f jobs.JobQuery) (list, shares *query) {
-	list, shares = new(query), new(query)
+func flatQueries(f jobs.JobQuery) (list, shares, tags *query) {
+	list, shares, tags = new(query), new(query), new(query)
 	list.add("SELECT id, COALESCE(slug, ''), name, type, owner_id, enabled FROM jobs")
 	filterJobs(list, f)
 	list.add("ORDER BY name_fold, id")
 	shares.add("SELECT job_id, principal_id, level, created_at, updated_at FROM job_shares WHERE job_id IN (SELECT id FROM jobs")
 	filterJobs(shares, f)
 	shares.add(") ORDER BY job_id, principal_id")
-	return list, shares
+	tags.add("SELECT job_id, tag_id FROM job_tags WHERE job_id IN (SELECT id FROM jobs")
+	filterJobs(tags, f)
+	tags.add(") ORDER BY job_id, id")
+	return list, shares, tags
 }
 
 // FlatJobs is jobs.SummaryStore.
 func (c *Core) FlatJobs(ctx context.Context, f jobs.JobQuery) ([]jobs.FlatJob, error) {
-	list, shares := flatQueries(f)
+	list, shares, tags := flatQueries(f)
 	var out []jobs.FlatJob
 	err := c.read(ctx, "list all jobs", func(v *View) error {
 		out = nil
@@ -46,18 +49,22 @@ func (c *Core) FlatJobs(ctx context.Context, f jobs.JobQuery) ([]jobs.FlatJob, e
 		if err != nil {
 			return err
 		}
-		return v.flatShares(shares, out)
+		return v.flatParts(shares, tags, out)
 	})
 	return out, err
 }
 
-// flatShares fills in the shares of jobs.
-func (v *View) flatShares(shares *query, list []jobs.FlatJob) error {
+// flatParts fills in the shares and tags of jobs.
+func (v *View) flatParts(shares, tags *query, list []jobs.FlatJob) error {
 	var rows []shareRow
 	if err := v.build(&rows, shares); err != nil {
 		return err
 	}
-	if len(rows) == 0 {
+	var tagged []jobTagID
+	if err := v.build(&tagged, tags); err != nil {
+		return err
+	}
+	if len(rows)+len(tagged) == 0 {
 		return nil
 	}
 	byID := make(map[jobs.ID]*jobs.FlatJob, len(list))
@@ -67,6 +74,9 @@ func (v *View) flatShares(shares *query, list []jobs.FlatJob) error {
 	for i := range rows {
 		j := byID[rows[i].JobID]
 		j.Shares = append(j.Shares, rows[i].toShare())
+	}
+	for _, t := range tagged {
+		byID[t.JobID].Tags = append(byID[t.JobID].Tags, t.TagID)
 	}
 	return nil
 }

@@ -62,12 +62,28 @@ const (
 	       ), '') AS recent
 	FROM   jobs
 	WHERE  jobs.id IN LIST(?)`
+	// sqlListTagIDs: primary key of job_tags.
+	sqlListTagIDs = `
+	SELECT job_id, tag_id
+	FROM   job_tags
+	WHERE  job_id IN LIST(?)
+	ORDER  BY job_id, id`
+	// sqlListFavoritesOf: lookups by primary key.
+	sqlListFavoritesOf = `
+	SELECT v.job_id
+	FROM   jobs j JOIN job_favorites v ON v.tenant = j.tenant AND v.user_id = ? AND v.job_id = j.id
+	WHERE  j.id IN LIST(?)`
 	// sqlListMyDrafts: index jobs_editor.
 	sqlListMyDrafts = `
 	SELECT editing_id AS job_id, id, updated_at
 	FROM   jobs
 	WHERE  editing_id IN LIST(?) AND owner_id = ?`
 )
+
+type jobTagID struct {
+	JobID jobs.ID    `db:"job_id"`
+	TagID jobs.TagID `db:"tag_id"`
+}
 
 // JobSummaries is jobs.SummaryStore. The page is found by ids, so that sorting carries no texts, and then read.
 func (c *Core) JobSummaries(ctx context.Context, f jobs.JobQuery) (jobs.Page[jobs.JobSummary], error) {
@@ -154,8 +170,22 @@ func (v *View) summaryParts(names string, viewer jobs.PrincipalID, byID map[jobs
 		s := byID[shares[i].JobID]
 		s.Shares = append(s.Shares, shares[i].toShare())
 	}
+	var tags []jobTagID
+	if err := v.all(&tags, sqlListTagIDs, names); err != nil {
+		return err
+	}
+	for _, t := range tags {
+		byID[t.JobID].Tags = append(byID[t.JobID].Tags, t.TagID)
+	}
 	if viewer == "" {
 		return nil
+	}
+	var favorites []jobs.ID
+	if err := v.all(&favorites, sqlListFavoritesOf, viewer, names); err != nil {
+		return err
+	}
+	for _, id := range favorites {
+		byID[id].Favorite = true
 	}
 	var drafts []struct {
 		JobID     jobs.ID `db:"job_id"`
