@@ -81,6 +81,7 @@ var routes = slices.Concat(
 	part("history", runRoutes),
 	part("shares", shareRoutes),
 	part("schedules", scheduleRoutes),
+	part("schedules", forecastRoutes),
 	part("workers", workerRoutes),
 	part("drivers", driverRoutes),
 	part("session", sessionRoutes),

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/carillon-go/carillon/jobs"
 )
@@ -19,6 +20,7 @@ func summaryRules() []rule {
 		{"a summary has the draft of the viewer and of nobody else", summaryDraft},
 		{"jobs are filtered by the state of the run that ended last", summaryLastStatus},
 		{"a job is late if it is enabled and its fire lies longer back than the bound", summaryLate},
+		{"durations are those of the last runs that ended well, the newest first", summaryDurations},
 		{"the flat list has all jobs by name with their shares, without drafts", flatByName},
 		{"the flat list is limited to what principals may read", flatReadable},
 	}
@@ -195,6 +197,27 @@ func summaryLate(ctx context.Context, s jobs.Store) error {
 		}
 	}
 	return nil
+}
+
+func summaryDurations(ctx context.Context, s jobs.Store) error {
+	j, idle, alien := givenJob(ctx, s, "stock"), givenJob(ctx, s, "idle"), givenJob(ctx, s, "alien", of(foreign))
+	h := givenWorker(ctx, s, "node-a")
+	for i, status := range []jobs.RunStatus{jobs.RunSuccess, jobs.RunError, jobs.RunWarning, jobs.RunCanceled, jobs.RunSuccess} {
+		for _, job := range []*jobs.Job{j, alien} {
+			givenRun(ctx, s, job, at(10*i))
+			h.turn(ctx, s, at(10*i+i+1), 0, ends(h.take(ctx, s, at(10*i)), status, at(10*i+i+1)))
+		}
+	}
+	ids := []jobs.ID{j.ID, idle.ID, alien.ID}
+	all, few := must(s.Durations(ctx, tenant, ids, 9)), must(s.Durations(ctx, tenant, ids, 3))
+	none := must(s.Durations(ctx, tenant, nil, 3))
+	minutes := func(n ...time.Duration) map[jobs.ID][]time.Duration {
+		for i := range n {
+			n[i] *= time.Minute
+		}
+		return map[jobs.ID][]time.Duration{j.ID: n}
+	}
+	return errors.Join(same("of all runs", all, minutes(5, 3, 1)), same("of the last three", few, minutes(5, 3)), same("of no job", len(none), 0))
 }
 
 func flatByName(ctx context.Context, s jobs.Store) error {
