@@ -121,7 +121,7 @@ func (w *world) matrixJob(caller string, owner jobs.PrincipalID, levels map[stri
 		w.t.Fatal(err)
 	}
 	parts := parts{
-		":alias": alias, ":snapshotId": string(snapshot.ID), ":jobActionId": string(j.Actions[0].ID), ":jobActionAttachmentId": string(j.Actions[0].Attachments[0].ID), ":historyId": string(run.ID),
+		":alias": alias, ":snapshotId": string(snapshot.ID), ":jobActionId": string(j.Actions[0].ID), ":jobActionAttachmentId": string(j.Actions[0].Attachments[0].ID), ":historyId": string(run.ID), ":revision": "1",
 	}
 	return matrixJob{j.ID, j.NaturalID(), parts, levels}
 }
@@ -160,8 +160,10 @@ func placesOf(path string, team, own, foreign matrixJob) []place {
 			if j == &own {
 				other = &team
 			}
-			add(wrongParent, j, other.parts, true)
-			add("foreign part", j, foreign.parts, true)
+			// Revisions are counted for each job: that number of another job is none of this one only if it is too great.
+			beyond := parts{":revision": "9"}
+			add(wrongParent, j, other.parts.but(":revision", beyond), true)
+			add("foreign part", j, foreign.parts.but(":revision", beyond), true)
 			add("unknown part", j, teams.all(unknownID), true)
 			add("malformed part", j, teams.all(malformed), true)
 			// The last id alone is wrong: what is above it is the job's own.
@@ -280,6 +282,9 @@ func wantedStatus(t *testing.T, route httpapi.RouteLine, at place, caller string
 	if route.Method == http.MethodDelete && strings.HasSuffix(at.path, "/shares/"+name) && level >= jobs.LevelRead {
 		level = jobs.LevelFull // everybody may give back their own share
 	}
+	if strings.HasSuffix(route.Path, "/copy") && !p.Superuser && !p.Rights.CreateJobs {
+		level = min(level, jobs.LevelRead) // it needs the right of the user besides
+	}
 	switch {
 	case level < jobs.LevelRead || at.missing && !puts(route, at):
 		return http.StatusNotFound
@@ -351,7 +356,7 @@ func TestAuthorization_Groups(t *testing.T) {
 		if below := strings.HasPrefix(route.Path, "/jobs/:id"); below != (levelOf[route.Group] > 0) {
 			t.Errorf("%s %s is of group %s", route.Method, route.Path, route.Group)
 		}
-		if wantsWrite := route.Method != http.MethodGet; wantsWrite && route.Group == "L1" {
+		if wantsWrite := route.Method != http.MethodGet; wantsWrite && route.Group == "L1" && route.Path != "/jobs/:id/draft" { // a draft is the caller's own
 			t.Errorf("%s %s writes with the level that reads", route.Method, route.Path)
 		}
 	}

@@ -83,6 +83,7 @@ type jobView struct {
 	Permissions   permissionsView `json:"permissions"`
 	Revision      int64           `json:"revision"`
 	DefnUpdatedAt stamp           `json:"defnUpdatedAt" wire:"set"`
+	Drafts        []editorView    `json:"drafts"`
 	Embedded      jobParts        `json:"_embedded"`
 }
 
@@ -129,7 +130,7 @@ func (a *API) jobView(ctx context.Context, r *request, j *jobs.Job) (jobView, er
 	v := jobView{
 		jobItem: a.newJobItem(j), NaturalID: j.NaturalID(), Tenant: j.Tenant, OwnerName: names[j.OwnerID], Data: orObject(j.Data),
 		Policies: newPoliciesView(j.Policies), EditingID: text(j.EditingID), Shared: len(j.Shares) > 0, Tags: []string{},
-		Permissions: newPermissionsView(perms), Revision: j.Revision, DefnUpdatedAt: stamp(j.DefnUpdatedAt),
+		Permissions: newPermissionsView(perms), Revision: j.Revision, DefnUpdatedAt: stamp(j.DefnUpdatedAt), Drafts: []editorView{},
 		Embedded: jobParts{Datasets: a.associationViews(r, j), Actions: a.actionViews(j)},
 	}
 	if d, err := r.client.Driver(ctx, jobs.DriverJob, j.Type); err == nil {
@@ -142,6 +143,12 @@ func (a *API) jobView(ctx context.Context, r *request, j *jobs.Job) (jobView, er
 	v.Links["inf:job-histories"] = a.link("jobs", id, "history")
 	if perms.Run {
 		v.Links["inf:run"] = a.link("jobs", id)
+	}
+	switch err := a.addDrafts(ctx, r, j, &v); {
+	case err != nil && safe(r.Method):
+		return jobView{}, err
+	case err != nil:
+		a.log.WarnContext(ctx, "no drafts for an answer", "request_id", r.id, "err", err) // as above
 	}
 	if perms.Share {
 		v.Links["inf:job-shares"] = a.link("jobs", id, "shares")

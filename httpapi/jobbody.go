@@ -12,7 +12,7 @@ import (
 // jobServerFields are set by the server alone and ignored in bodies, so that what was read can be sent back (contract 1.9).
 var jobServerFields = []string{
 	"id", "naturalId", "tenant", "ownerName", "nextRunAt", "lockedAt", "lastRun", "editingId", "shared", "favorite", "permissions",
-	"revision", "createdAt", "updatedAt", "defnUpdatedAt", "_links", "_embedded",
+	"revision", "drafts", "createdAt", "updatedAt", "defnUpdatedAt", "_links", "_embedded",
 }
 
 // readJobSpec reads the body of contract 2.2.

@@ -76,6 +76,7 @@ type route struct {
 var routes = slices.Concat(
 	part("jobs", jobListRoutes),
 	part("jobs", jobRoutes),
+	part("drafts", draftRoutes), part("revisions", revisionRoutes), part("jobs", copyRoutes),
 	part("actions", actionRoutes),
 	part("attachments", attachmentRoutes), part("datasets", datasetRoutes), part("datasets", snapshotRoutes),
 	part("history", runRoutes),

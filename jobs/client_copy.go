@@ -100,9 +100,20 @@ func copyShares(shares []Share, j *Job) []Share {
 	return out
 }
 
+// CanFreeSlug is nil if FreeSlug would be allowed, which with the right to create jobs it is, also to a read-only token.
+func (c *Client) CanFreeSlug(ctx context.Context) error {
+	if err := c.identified(); err != nil {
+		return err
+	}
+	if c.principal.Superuser || c.principal.Rights.CreateJobs {
+		return nil
+	}
+	return c.denied(ctx, Forbidden("jobs:create is not allowed"), AuditCreate, "job", "", "")
+}
+
 // FreeSlug gives the slug that a new job of that name would get (contract 2.7). Somebody else may take it before the caller does.
 func (c *Client) FreeSlug(ctx context.Context, name string) (string, error) {
-	if err := c.mayCreate(ctx, ""); err != nil {
+	if err := c.CanFreeSlug(ctx); err != nil {
 		return "", err
 	}
 	base := Slugify(name)

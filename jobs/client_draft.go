@@ -96,6 +96,14 @@ func (c *Client) Draft(ctx context.Context, ref JobRef) (*Job, error) {
 	return c.service.store.Draft(ctx, j.Tenant, j.ID, c.principal.User)
 }
 
+// CanDiscard is nil if DiscardDraft would be allowed: else ErrNotFound or ErrForbidden, as it would say.
+func (c *Client) CanDiscard(ctx context.Context, ref JobRef) error {
+	if _, err := c.readable(ctx, ref); err != nil {
+		return err
+	}
+	return c.writes(ctx)
+}
+
 // DiscardDraft removes the caller's draft of a job (contract 5.4); ErrNotFound without one. ref may name the draft itself.
 func (c *Client) DiscardDraft(ctx context.Context, ref JobRef, expect Precondition) error {
 	draft, err := c.Draft(ctx, ref)

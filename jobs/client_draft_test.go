@@ -443,3 +443,15 @@ func TestClient_FreeSlug(t *testing.T) {
 		t.Errorf("a name without letters: %v", err)
 	}
 }
+
+// A draft without a secret that cannot be read now would take it away with its commit.
+func TestClient_EditJob_UnreadableSecret(t *testing.T) {
+	h, mara, j := draftHouse(t)
+	keyless := jobs.NewService(h.store, registryOf(t, &poster{}), jobs.ServiceOptions{}).As(mara.Principal())
+	if _, err := keyless.EditJob(t.Context(), ref(j)); !errors.Is(err, jobs.ErrConflict) || !strings.Contains(err.Error(), "data.") {
+		t.Errorf("EditJob: %v, want a conflict that names the field", err)
+	}
+	if _, err := mara.Draft(t.Context(), ref(j)); !errors.Is(err, jobs.ErrNotFound) {
+		t.Errorf("a draft was stored: %v", err)
+	}
+}

@@ -15,18 +15,17 @@ func (c *Client) Revisions(ctx context.Context, ref JobRef, start, limit int) (*
 	return j, page, err
 }
 
-// Revision reads one revision, and the job as it would be with its definition. ErrNotFound if it is not kept.
-func (c *Client) Revision(ctx context.Context, ref JobRef, number int64) (*Job, *Revision, error) {
-	j, err := c.readable(ctx, ref)
-	if err != nil {
-		return nil, nil, err
+// Revision reads one revision, the job as it would be with its definition, and the number of the current one. ErrNotFound if it is not kept.
+func (c *Client) Revision(ctx context.Context, ref JobRef, number int64) (j *Job, r *Revision, current int64, err error) {
+	if j, err = c.readable(ctx, ref); err != nil {
+		return nil, nil, 0, err
 	}
-	r, err := c.service.store.Revision(ctx, j.Tenant, j.ID, number)
-	if err != nil {
-		return nil, nil, err
+	if r, err = c.service.store.Revision(ctx, j.Tenant, j.ID, number); err != nil {
+		return nil, nil, 0, err
 	}
+	current = j.Revision
 	j.Definition, j.Revision, j.Broken = *r.Definition, r.Number, ""
-	return j, r, nil
+	return j, r, current, nil
 }
 
 // RestoreRevision makes a draft of a job from one of its revisions; to publish it is the caller's next step. If the caller has a draft already,
