@@ -194,8 +194,17 @@ type previewView struct {
 	Error         text             `json:"error"`
 	Warnings      []string         `json:"warnings"`
 	Output        any              `json:"output"`
-	Attachments   []any            `json:"attachments"`
+	Attachments   []attachedResult `json:"attachments"`
 	RunConditions *conditionResult `json:"runConditions"`
+}
+
+// attachedResult is what an attachment would be; what is not known without rendering is null.
+type attachedResult struct {
+	ID          jobs.AttachmentID `json:"id"`
+	Name        string            `json:"name"`
+	ContentType text              `json:"contentType"`
+	Size        *int64            `json:"size"`
+	Error       text              `json:"error"`
 }
 
 type conditionResult struct {
@@ -214,7 +223,8 @@ type ruleResult struct {
 // readPreview reads the body of contract 6.8.
 func readPreview(b *body) jobs.PreviewRequest {
 	p := jobs.PreviewRequest{Params: b.object("params").Value, Data: b.object("data").Value}
-	b.boolean("attachments")
+	render := given(b, "attachments", b.boolean("attachments"))
+	p.ListAttachments = render.Set && !render.Value
 	return p
 }
 
@@ -242,7 +252,14 @@ func (a *API) previewAction(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	v := previewView{
-		Success: p.Error == "", Error: text(p.Error), Warnings: p.Warnings, Output: p.Output, Attachments: []any{},
+		Success: p.Error == "", Error: text(p.Error), Warnings: p.Warnings, Output: p.Output, Attachments: []attachedResult{},
+	}
+	for _, x := range p.Attachments {
+		result := attachedResult{ID: x.ID, Name: x.Name, ContentType: text(x.ContentType), Error: text(x.Error)}
+		if x.Size >= 0 {
+			result.Size = &x.Size
+		}
+		v.Attachments = append(v.Attachments, result)
 	}
 	if v.Warnings == nil {
 		v.Warnings = []string{}

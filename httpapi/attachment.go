@@ -67,6 +67,7 @@ func (a *API) newAttachmentView(j *jobs.Job, action *jobs.Action, index int) att
 		CreatedAt: stamp(x.CreatedAt), UpdatedAt: stamp(x.UpdatedAt),
 	}
 	if f := x.File; f != nil {
+		v.Links["inf:download"] = a.link(append(path, "action-attachment-file-contents")...)
 		v.File = &fileView{Filename: f.Name, ContentType: f.ContentType, Size: f.Size, UpdatedAt: stamp(f.UpdatedAt)}
 	}
 	return v

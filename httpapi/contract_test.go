@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -267,6 +268,11 @@ func (s *story) command(t testing.TB, line string) {
 		s.await(jobs.RunID(arg(1)), arg(2))
 	case "release": // one run of the driver "block" goes on
 		err = s.gate.release(ctx)
+	case "files": // files N: so many contents are stored, all of them named by revisions
+		s.storedFiles(t, arg(1))
+	case "fill": // the tenant has as many bytes of files as it may have
+		_, used, usageErr := s.store.FileUsage(ctx, "globex")
+		err = errors.Join(usageErr, s.store.AddFile(ctx, time.Now(), "globex", jobs.NewBlobKey(), jobs.MaxFileBytesPerTenant-used))
 	case "close": // the API shuts down
 		s.api.Close()
 	case "share": // share JOB PRINCIPAL LEVEL

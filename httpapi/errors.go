@@ -83,6 +83,7 @@ func problem(err error) (body errorBody, retryAfter int, internal bool) {
 		missing   *jobs.NotFoundError
 		conflict  *jobs.ConflictError
 		down      *jobs.UnavailableError
+		tooLarge  *jobs.TooLargeError
 	)
 	switch {
 	case errors.As(err, &own):
@@ -92,6 +93,8 @@ func problem(err error) (body errorBody, retryAfter int, internal bool) {
 	case errors.As(err, &invalid):
 		body = newErrorBody(http.StatusBadRequest, invalid.Error())
 		body.fields("payload", invalid.Fields)
+	case errors.As(err, &tooLarge):
+		body = newErrorBody(http.StatusRequestEntityTooLarge, fmt.Sprintf("The file is larger than %d bytes", tooLarge.Limit))
 	case errors.Is(err, jobs.ErrUnauthenticated):
 		body = newErrorBody(http.StatusUnauthorized, "Sign in or send a valid token")
 	case errors.As(err, &forbidden):

@@ -78,7 +78,7 @@ var routes = slices.Concat(
 	part("jobs", jobRoutes),
 	part("drafts", draftRoutes), part("revisions", revisionRoutes), part("jobs", copyRoutes),
 	part("actions", actionRoutes),
-	part("attachments", attachmentRoutes), part("datasets", datasetRoutes), part("datasets", snapshotRoutes),
+	part("actions", reorderRoutes), part("attachments", attachmentRoutes), part("attachments", fileRoutes), part("datasets", datasetRoutes), part("datasets", snapshotRoutes),
 	part("history", runRoutes),
 	part("shares", shareRoutes),
 	part("schedules", scheduleRoutes),

@@ -14,17 +14,23 @@ import (
 	"github.com/carillon-go/carillon/httpapi"
 	"github.com/carillon-go/carillon/jobs"
 	"github.com/carillon-go/carillon/scheduler"
+	"github.com/carillon-go/carillon/storage/folder"
 	"github.com/carillon-go/carillon/storage/sqlite"
 )
 
 // canary is the secret of every test: it may be in no answer, no log and no file (R64).
 const canary = "canary-5e9d1f27b3"
 
+// maxUpload is the largest upload of every test but those of the memory, in bytes.
+const maxUpload = 2000
+
 // world is a whole system around one API: the real store on a file, the real service, and a real engine for tests that need one.
 type world struct {
 	t        testing.TB
 	path     string
 	store    *sqlite.Store
+	files    string
+	blobs    *folder.Store
 	registry *drivers.Registry
 	service  *jobs.Service
 	api      *httpapi.API
@@ -58,9 +64,9 @@ func newWorld(t testing.TB, change ...func(*httpapi.Options)) *world {
 }
 
 // newWorldAt is newWorld with its files in a folder of the caller's: inside of a bubble there are no temporary folders.
-func newWorldAt(t testing.TB, folder string, change ...func(*httpapi.Options)) *world {
+func newWorldAt(t testing.TB, dir string, change ...func(*httpapi.Options)) *world {
 	t.Helper()
-	w := &world{t: t, path: filepath.Join(folder, "jobs.db"), log: &logBuffer{}, gate: newGate(), callers: newCallers(), datasets: newDatasets()}
+	w := &world{t: t, path: filepath.Join(dir, "jobs.db"), log: &logBuffer{}, gate: newGate(), callers: newCallers(), datasets: newDatasets()}
 	logger := w.logger()
 	store, err := sqlite.Open(t.Context(), w.path, sqlite.Options{Logger: logger, Synchronous: "NORMAL", MinFreeBytes: -1})
 	if err != nil {
@@ -79,7 +85,19 @@ func newWorldAt(t testing.TB, folder string, change ...func(*httpapi.Options)) *
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.files = filepath.Join(filepath.Dir(w.path), "files")
+	blobs, err := folder.Open(w.files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := blobs.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	w.blobs = blobs
 	w.service = jobs.NewService(store, w.registry, jobs.ServiceOptions{
+		Blobs: blobs, MaxUpload: maxUpload,
 		Keys: keys, Directory: directory{}, MinInterval: time.Second, Logger: logger, Datasets: w.datasets,
 	})
 	o := httpapi.Options{Authenticator: w.callers, Logger: logger}
@@ -100,7 +118,7 @@ func (w *world) logger() *slog.Logger {
 // startEngine runs a worker until the test ends, and waits until it is registered.
 func (w *world) startEngine() {
 	w.t.Helper()
-	s, err := scheduler.New(w.store, w.registry, scheduler.Options{Vault: w.service.Vault(), Logger: w.logger(), Grace: time.Millisecond})
+	s, err := scheduler.New(w.store, w.registry, scheduler.Options{Vault: w.service.Vault(), Blobs: w.blobs, Logger: w.logger(), Grace: time.Millisecond})
 	if err != nil {
 		w.t.Fatal(err)
 	}

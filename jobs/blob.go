@@ -52,8 +52,8 @@ type TooLargeError struct{ Limit int64 }
 // Error names the limit.
 func (e *TooLargeError) Error() string { return fmt.Sprintf("is larger than %d bytes", e.Limit) }
 
-// contentsOf are the uploaded contents of an attachment as steps and previews read them.
-func contentsOf(blobs Blobs, f *File) *Contents {
+// ContentsOf are the uploaded contents of an attachment as steps and previews read them.
+func ContentsOf(blobs Blobs, f *File) *Contents {
 	if f == nil {
 		return nil
 	}

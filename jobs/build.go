@@ -364,8 +364,8 @@ func checkConditions(d *Definition, path func(int) string) error {
 		var v *ValidationError
 		switch {
 		case err == nil:
-		case errors.As(err, &v) && path(i) == "index":
-			f.Add("index", "would make a run condition refer to a later action: %s", v.Error())
+		case errors.As(err, &v) && (path(i) == "index" || path(i) == "actions"): // a move, not the condition, is at fault
+			f.Add(path(i), "would make a run condition refer to a later action: %s", v.Error())
 		default:
 			if err := f.Merge(path(i), err); err != nil {
 				return err

@@ -15,6 +15,8 @@ type PreviewRequest struct {
 	Params json.RawMessage
 	// Data is merged over the stored settings for this preview only; nil previews what is stored. It needs job:edit.
 	Data json.RawMessage
+	// ListAttachments only lists the attachments; else they are rendered too.
+	ListAttachments bool
 }
 
 // Preview is what an action would do. Nothing was done.
@@ -26,6 +28,8 @@ type Preview struct {
 	Output any
 	// Condition is the evaluation of the run conditions; nil if the action has none.
 	Condition *ConditionResult
+	// Attachments in their order.
+	Attachments []AttachmentPreview
 }
 
 // PreviewAction computes what an action would do and does not do it. Conditions are evaluated and reported, never obeyed. What exists
@@ -64,7 +68,7 @@ func (c *Client) PreviewAction(ctx context.Context, ref JobRef, id ActionID, r P
 			return nil, err
 		}
 	}
-	return c.preview(ctx, j, a, driver, previewer, settings, params)
+	return c.preview(ctx, j, a, driver, previewer, settings, params, r.ListAttachments)
 }
 
 func (c *Client) previewer(action string) (Driver, Previewer, error) {
@@ -95,7 +99,7 @@ func (c *Client) previewParams(j *Job, params json.RawMessage) (json.RawMessage,
 }
 
 func (c *Client) preview(
-	ctx context.Context, j *Job, a *Action, d Driver, p Previewer, settings changedSettings, params json.RawMessage,
+	ctx context.Context, j *Job, a *Action, d Driver, p Previewer, settings changedSettings, params json.RawMessage, list bool,
 ) (*Preview, error) {
 	at := now()
 	values, err := previewValues(j, params, at)
@@ -121,11 +125,15 @@ func (c *Client) preview(
 		out.Error = redact.String(err.Error())
 		return out, nil
 	}
-	output, err := safePreview(ctx, p, &Task{
+	task := &Task{
 		Tenant: j.Tenant, JobID: j.ID, JobName: j.Name, RunID: RunID(NewUUID()), ActionID: a.ID, OwnerID: j.OwnerID,
 		Trigger: TriggerManual, Data: data, Params: params, Attempt: 1, RunStatus: RunSuccess, StartedAt: at, Location: j.Schedule.Location(),
 		Log: c.service.options.Logger, Progress: func(float64, string) {},
-	})
+	}
+	if out.Attachments, task.Attachments, err = c.previewAttachments(ctx, j, a, task, list, values, at); err != nil {
+		return nil, err
+	}
+	output, err := safePreview(ctx, p, task)
 	if err != nil {
 		out.Error = redact.String(err.Error())
 		return out, nil
@@ -157,10 +165,15 @@ func safePreview(ctx context.Context, p Previewer, task *Task) (output any, err 
 func (c *Client) previewSettings(
 	ctx context.Context, j *Job, a *Action, d Driver, settings changedSettings, values Values, at time.Time,
 ) (data json.RawMessage, plain []string, err error) {
+	return c.openForPreview(ctx, j, j.secretRef(actionField(a.ID)), d, settings, values, at)
+}
+
+func (c *Client) openForPreview(
+	ctx context.Context, j *Job, place SecretRef, d Driver, settings changedSettings, values Values, at time.Time,
+) (data json.RawMessage, plain []string, err error) {
 	if data, err = ExpandData(settings.data, values, at, j.Schedule.Location()); err != nil {
 		return nil, nil, err
 	}
-	place := j.secretRef(actionField(a.ID))
 	place.Target = TargetOf(d, settings.data)
 	return OpenSettings(ctx, c.service.vault, place, data, settings.secrets)
 }

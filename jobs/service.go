@@ -27,6 +27,11 @@ type ServiceOptions struct {
 	// Datasets are those of the host. Nil: naming one is refused.
 	Datasets Datasets
 
+	// Blobs keeps uploaded files; API and workers need the same. Nil: uploads are refused with a *ConflictError.
+	Blobs Blobs
+	// MaxUpload is the largest upload, in bytes; 0 means MaxUpload, 25 MiB.
+	MaxUpload int64
+
 	// MinInterval is the shortest time between two fires that a schedule may have; zero is no bound.
 	MinInterval time.Duration
 

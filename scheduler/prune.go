@@ -4,6 +4,8 @@ import (
 	"context"
 	"math/rand/v2"
 	"time"
+
+	"github.com/carillon-go/carillon/jobs"
 )
 
 const (
@@ -17,9 +19,13 @@ const (
 // prune removes what retention gives up, until ctx ends.
 func (s *Scheduler) prune(ctx context.Context) {
 	var again backoff
+	sweep := jobs.Sweep{Store: s.store, Blobs: s.options.Blobs}
 	wait := pruneEvery/2 + rand.N(pruneEvery)
 	for pause(ctx, wait) {
 		n, err := s.store.Prune(ctx, s.clock.now(), s.options.Retention, pruneLimit)
+		if err == nil && s.options.Blobs != nil {
+			s.sweep(ctx, &sweep)
+		}
 		switch {
 		case ctx.Err() != nil:
 			return
@@ -37,5 +43,12 @@ func (s *Scheduler) prune(ctx context.Context) {
 		}
 		s.health.storeWorks("pruner")
 		again.reset()
+	}
+}
+
+// sweep removes contents of files that nothing needs. What fails is found again by the next round.
+func (s *Scheduler) sweep(ctx context.Context, sweep *jobs.Sweep) {
+	if _, err := sweep.Step(ctx, s.clock.now(), pruneLimit); err != nil && ctx.Err() == nil {
+		s.log.Warn("contents of files that nothing needs cannot be removed, trying again later", "err", err)
 	}
 }

@@ -18,6 +18,7 @@ type Store interface {
 	jobs.WorkerStore
 	jobs.PlanStore
 	jobs.Watcher
+	jobs.FileStore
 	Pruner
 	Steerer
 }
@@ -50,6 +51,9 @@ type Options struct {
 
 	// Datasets are those of the host. Nil: a run of a job with datasets fails.
 	Datasets jobs.Datasets
+	// Blobs keeps the uploaded files that attachments send, the same as that of the service. The engine also removes from it what nothing
+	// needs any more. Nil: a step with an uploaded file fails.
+	Blobs jobs.Blobs
 
 	// Hostname and Version are shown to operators. An empty Hostname is that of the machine.
 	Hostname string

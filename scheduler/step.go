@@ -82,8 +82,12 @@ func (r *run) attempt(i int) result {
 	if err != nil {
 		return r.judge(ctx, failed(err), limitText)
 	}
+	attached, err := r.renderings(ctx, i, task)
+	if err != nil {
+		return r.judge(ctx, failed(err), limitText)
+	}
 	c := &call{done: make(chan result, 1)}
-	go c.run(ctx, r, driver, task)
+	go c.run(ctx, r, driver, task, attached)
 	select {
 	case res := <-c.done:
 		return r.judge(ctx, res, limitText)
@@ -156,7 +160,7 @@ type call struct {
 }
 
 // run calls the driver. Panics and runtime.Goexit are errors of the step.
-func (c *call) run(ctx context.Context, r *run, driver jobs.Driver, task *jobs.Task) {
+func (c *call) run(ctx context.Context, r *run, driver jobs.Driver, task *jobs.Task, attached []rendering) {
 	res, returned := result{}, false
 	defer func() {
 		if !returned {
@@ -168,7 +172,11 @@ func (c *call) run(ctx context.Context, r *run, driver jobs.Driver, task *jobs.T
 		}
 		c.done <- res
 	}()
-	output, err := driver.Run(ctx, task)
+	var output jobs.Output
+	var err error
+	if task.Attachments, err = render(ctx, attached); err == nil {
+		output, err = driver.Run(ctx, task)
+	}
 	if err != nil {
 		res = failed(r.redacted(err))
 	} else {

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -29,6 +30,7 @@ const (
 type settings struct {
 	addr         string
 	data         string
+	files        string
 	tenant       jobs.TenantID
 	concurrency  int
 	token        jobs.Secret
@@ -61,6 +63,7 @@ func readSettings(args []string, env func(string) string) (settings, error) {
 	flags.SetOutput(io.Discard)
 	flags.StringVar(&s.addr, "addr", "127.0.0.1:8080", "`host:port` to listen on; port 0 takes a free one")
 	flags.StringVar(&s.data, "data", "./carillon-data", "`folder` of the database and the key; made if it does not exist")
+	flags.StringVar(&s.files, "files", "", "`folder` of uploaded files; the folder files beside the database if it is empty")
 	flags.StringVar(&tenant, "tenant", "main", "`name` of the tenant: lower-case letters, digits, single hyphens")
 	flags.Var(newCount(&s.concurrency, 10), "concurrency", "most `runs` of this process at a time, 1 to 1000")
 	flags.StringVar(&token, "token", "", "superuser API `token` that is accepted from the start, for scripts; 20 characters or more")
@@ -87,6 +90,14 @@ func readSettings(args []string, env func(string) string) (settings, error) {
 	}
 	s.tenant, s.token, s.smtp, s.mode = jobs.TenantID(tenant), jobs.Secret(token), jobs.Secret(smtp), mode(runMode)
 	return s, s.check()
+}
+
+// filesFolder is the folder of uploaded files.
+func (s *settings) filesFolder() string {
+	if s.files != "" {
+		return s.files
+	}
+	return filepath.Join(s.data, "files")
 }
 
 func help(flags *flag.FlagSet) helpAsked {

@@ -17,6 +17,7 @@ import (
 	"github.com/carillon-go/carillon/httpapi/identity"
 	"github.com/carillon-go/carillon/jobs"
 	"github.com/carillon-go/carillon/scheduler"
+	"github.com/carillon-go/carillon/storage/folder"
 	"github.com/carillon-go/carillon/storage/sqlite"
 )
 
@@ -28,6 +29,7 @@ type system struct {
 	settings settings
 	log      *slog.Logger
 	store    *sqlite.Store
+	files    *folder.Store
 	door     *door
 	accounts *identity.Accounts
 
@@ -94,6 +96,9 @@ func (sys *system) openFiles(ctx context.Context) (jobs.KeyWrapper, error) {
 	if sys.store, err = sqlite.Open(ctx, database, sqlite.Options{Logger: sys.log}); err != nil {
 		return nil, err
 	}
+	if sys.files, err = folder.Open(sys.settings.filesFolder()); err != nil {
+		return nil, fmt.Errorf("-files: %w", err)
+	}
 	if keys == nil {
 		return nil, fmt.Errorf("key of the secrets: %s is missing beside its database; put it back, without it secrets cannot be opened", keyFile)
 	}
@@ -117,7 +122,7 @@ func (sys *system) assemble(ctx context.Context, registry *drivers.Registry, key
 		return err
 	}
 	sys.door = &door{Store: sys.store}
-	service := jobs.NewService(sys.door, registry, jobs.ServiceOptions{Keys: keys, Directory: sys.accounts, Logger: sys.log})
+	service := jobs.NewService(sys.door, registry, jobs.ServiceOptions{Keys: keys, Blobs: sys.files, Directory: sys.accounts, Logger: sys.log})
 	if err := service.Vault().Probe(ctx, s.tenant); err != nil {
 		return fmt.Errorf("secrets cannot be sealed and opened with the key in %s: %w", s.data, err)
 	}
@@ -126,7 +131,7 @@ func (sys *system) assemble(ctx context.Context, registry *drivers.Registry, key
 	}
 	if s.mode != modeAPI {
 		sys.engine, err = scheduler.New(sys.store, registry, scheduler.Options{
-			Concurrency: s.concurrency, Grace: s.grace, Logger: sys.log, Version: version, Vault: service.Vault(),
+			Concurrency: s.concurrency, Grace: s.grace, Logger: sys.log, Version: version, Vault: service.Vault(), Blobs: sys.files,
 		})
 		if err != nil {
 			return err
@@ -140,7 +145,7 @@ func (sys *system) assemble(ctx context.Context, registry *drivers.Registry, key
 
 // registryOf are the drivers of this program: the built-in ones.
 func registryOf(s settings) (*drivers.Registry, error) {
-	list, err := builtin.Drivers(builtin.Options{HTTP: safehttp.Policy{AllowPrivate: s.allowPrivate}, Mail: s.mail})
+	list, err := builtin.Drivers(builtin.Options{HTTP: safehttp.Policy{AllowPrivate: s.allowPrivate}, Mail: s.mail, Files: true})
 	if err != nil {
 		return nil, err
 	}
@@ -197,6 +202,9 @@ func (sys *system) close() error {
 		if err := sys.listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) { // the server closes it too
 			faults = append(faults, err)
 		}
+	}
+	if sys.files != nil {
+		faults = append(faults, sys.files.Close())
 	}
 	if sys.store != nil {
 		faults = append(faults, sys.store.Close())

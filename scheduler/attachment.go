@@ -1,0 +1,56 @@
+package scheduler
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/carillon-go/carillon/jobs"
+)
+
+// rendering is an attachment whose settings are ready, and whose driver has not been asked yet.
+type rendering struct {
+	driver jobs.Driver
+	task   *jobs.RenderTask
+}
+
+// renderings prepares the attachments of the action of a step. The definition that the run executes names the contents, so later uploads
+// do not change what it sends (contract 8.8).
+func (r *run) renderings(ctx context.Context, i int, task *jobs.Task) ([]rendering, error) {
+	action, _, ok := r.def.Action(r.steps[i].ActionID)
+	if !ok {
+		return nil, nil
+	}
+	var list []rendering
+	for k := range action.Attachments {
+		a := &action.Attachments[k]
+		driver, ok := r.s.drivers.Driver(jobs.DriverAttachment, a.Type)
+		if !ok {
+			return nil, jobs.Permanent(fmt.Errorf("attachment %q: the driver %q is not available", a.Name, a.Type))
+		}
+		data, err := r.data(ctx, i, driver, settings{
+			kind: jobs.DriverAttachment, data: a.Data, secrets: a.Secrets, field: jobs.AttachmentField(action.ID, a.ID),
+		})
+		if err != nil {
+			return nil, jobs.Permanent(r.redacted(fmt.Errorf("attachment %q: %w", a.Name, err)))
+		}
+		own := *task
+		own.Data = data
+		list = append(list, rendering{driver, &jobs.RenderTask{
+			Task: own, AttachmentID: a.ID, Name: a.Name, File: jobs.ContentsOf(r.s.options.Blobs, a.File),
+		}})
+	}
+	return list, nil
+}
+
+// render asks the drivers. It is called where the driver of the step is: one that hangs holds up its own step only.
+func render(ctx context.Context, list []rendering) ([]jobs.Contents, error) {
+	var all []jobs.Contents
+	for _, one := range list {
+		c, err := jobs.Render(ctx, one.driver, one.task)
+		if err != nil {
+			return nil, fmt.Errorf("attachment %q: %w", one.task.Name, err)
+		}
+		all = append(all, *c)
+	}
+	return all, nil
+}
