@@ -52,14 +52,17 @@ func (a *API) downloadFile(w http.ResponseWriter, r *request) (err error) {
 	if err != nil {
 		return err
 	}
+	if _, err := r.client.Attachment(r.Context(), ref); err != nil {
+		return err
+	}
+	if err := noQuery(r.Request); err != nil {
+		return err
+	}
 	file, blob, err := r.client.OpenFile(r.Context(), ref)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, blob.Close()) }()
-	if err := noQuery(r.Request); err != nil {
-		return err
-	}
 	h := w.Header()
 	h.Set("Content-Type", file.ContentType)
 	h.Set("Content-Disposition", disposition(file.Name))
