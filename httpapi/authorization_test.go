@@ -42,15 +42,25 @@ func newMatrix(t testing.TB) matrix {
 	for level, who := range map[jobs.Level]string{1: "share1", 2: "share2", 3: "share3", 5: "share5", 10: "share10"} {
 		w.share(team.job, who, level)
 	}
-	team.parts[":principalId"] = "share3"
+	tags := func(caller string, job jobs.ID) string {
+		k, err := w.as(caller).CreateTag(t.Context(), "tag of "+string(job), "")
+		if err == nil {
+			_, err = w.as(caller).PutJobTag(t.Context(), jobs.JobRef{ID: job}, k.ID)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(k.ID)
+	}
+	team.parts[":principalId"], team.parts[":tagId"] = "share3", tags("boss", team.job)
 	own := w.matrixJob("mara", "", map[string]jobs.Level{"mara": 10, "otto": 1, "boss": 10, "root": 10})
 	w.share(own.job, "otto", jobs.LevelRead)
-	own.parts[":principalId"] = "otto"
+	own.parts[":principalId"], own.parts[":tagId"] = "otto", tags("boss", own.job)
 	foreign := w.matrixJob("alien", "", nil)
 	if _, err := w.as("alien").PutShare(t.Context(), jobs.JobRef{ID: foreign.job}, "kim", jobs.LevelRead); err != nil {
 		t.Fatal(err)
 	}
-	foreign.parts[":principalId"] = "kim"
+	foreign.parts[":principalId"], foreign.parts[":tagId"] = "kim", tags("alienboss", foreign.job)
 	now := time.Now().UTC().Truncate(time.Millisecond)
 	if err := w.store.RegisterWorker(t.Context(), now, jobs.Worker{
 		ID: "w1", Hostname: "h", Status: jobs.WorkerActive, Concurrency: 1, StartedAt: now, HeartbeatAt: now,
@@ -132,6 +142,8 @@ type place struct {
 	job        *matrixJob
 	// missing: the job is there, what is below it is not.
 	missing bool
+	// tenant, if it is set, is the only one in which the thing is there.
+	tenant jobs.TenantID
 }
 
 const (
@@ -141,7 +153,7 @@ const (
 
 func placesOf(path string, team, own, foreign matrixJob) []place {
 	if !strings.HasPrefix(path, "/jobs/:id") {
-		return itemPlaces(path)
+		return itemPlaces(path, team, foreign)
 	}
 	teams := team.parts
 	places := []place{
@@ -150,11 +162,11 @@ func placesOf(path string, team, own, foreign matrixJob) []place {
 		{what: "natural id of nobody", path: teams.in(path, "globex:nothing")},
 	}
 	add := func(what string, j *matrixJob, p parts, missing bool) {
-		places = append(places, place{what, p.in(path, string(j.job)), j, missing})
+		places = append(places, place{what: what, path: p.in(path, string(j.job)), job: j, missing: missing})
 	}
 	for _, j := range []*matrixJob{&team, &own} {
 		add("own", j, j.parts, false)
-		places = append(places, place{"natural id", j.parts.in(path, j.slug), j, false})
+		places = append(places, place{what: "natural id", path: j.parts.in(path, j.slug), job: j})
 		if strings.Count(path, ":") > 1 {
 			other := &own
 			if j == &own {
@@ -176,17 +188,19 @@ func placesOf(path string, team, own, foreign matrixJob) []place {
 		}
 	}
 	add("foreign tenant", &foreign, foreign.parts, false)
-	places = append(places, place{"foreign natural id", foreign.parts.in(path, "initech:matrix"), &foreign, false})
+	places = append(places, place{what: "foreign natural id", path: foreign.parts.in(path, "initech:matrix"), job: &foreign})
 	return places
 }
 
 const wrongParent = "wrong parent"
 
 // puts tells in which places a PUT makes the part that is missing.
-func puts(route httpapi.RouteLine, _ place) bool {
+func puts(route httpapi.RouteLine, at place) bool {
 	switch route.Method + " " + route.Path {
 	case "PUT /jobs/:id/shares/:principalId":
 		return true // whether somebody has that name is a matter of the input
+	case "PUT /jobs/:id/tags/:tagId":
+		return at.what == wrongParent // a tag of the tenant that this job does not have
 	}
 	return false
 }
@@ -227,9 +241,16 @@ func (p parts) in(path, job string) string {
 }
 
 // itemPlaces are those of routes that are not below a job. Nobody is hidden a worker or a driver that exists.
-func itemPlaces(path string) []place {
+func itemPlaces(path string, team, foreign matrixJob) []place {
 	if !strings.Contains(path, ":") {
 		return []place{{what: "no id", path: path}}
+	}
+	if strings.HasSuffix(path, "/:tagId") {
+		in := func(id string) string { return strings.Replace(path, ":tagId", id, 1) }
+		return []place{
+			{what: "known", path: in(team.parts[":tagId"]), tenant: "globex"}, {what: "foreign", path: in(foreign.parts[":tagId"]), tenant: "initech"},
+			{what: "unknown", path: in(unknownID), missing: true}, {what: "malformed", path: in(malformed), missing: true},
+		}
 	}
 	driver := map[string]string{"/job-drivers": "ok", "/job-action-drivers": "noted", "/job-attachment-drivers": "made"}
 	known := map[string]string{":workerId": "w1", ":driverId": driver[path[:strings.LastIndex(path, "/")]]}
@@ -260,7 +281,7 @@ func wantedStatus(t *testing.T, route httpapi.RouteLine, at place, caller string
 		switch {
 		case !allowed || readOnly && writes:
 			return http.StatusForbidden
-		case at.missing:
+		case at.missing || at.tenant != "" && at.tenant != p.Tenant:
 			return http.StatusNotFound
 		}
 		return http.StatusBadRequest
@@ -270,6 +291,8 @@ func wantedStatus(t *testing.T, route httpapi.RouteLine, at place, caller string
 		return status(true)
 	case "C":
 		return status(p.Rights.CreateJobs || p.Superuser)
+	case "G":
+		return status(p.Rights.CreateTags || p.Superuser)
 	case "S":
 		return status(p.Superuser)
 	case "K":
@@ -356,7 +379,9 @@ func TestAuthorization_Groups(t *testing.T) {
 		if below := strings.HasPrefix(route.Path, "/jobs/:id"); below != (levelOf[route.Group] > 0) {
 			t.Errorf("%s %s is of group %s", route.Method, route.Path, route.Group)
 		}
-		if wantsWrite := route.Method != http.MethodGet; wantsWrite && route.Group == "L1" && route.Path != "/jobs/:id/draft" { // a draft is the caller's own
+		// A draft and a favorite are the caller's own.
+		own := strings.HasSuffix(route.Path, "/draft") || strings.HasSuffix(route.Path, "/favorite")
+		if wantsWrite := route.Method != http.MethodGet; wantsWrite && route.Group == "L1" && !own {
 			t.Errorf("%s %s writes with the level that reads", route.Method, route.Path)
 		}
 	}

@@ -55,6 +55,7 @@ func (c *callers) Authenticate(r *http.Request) (httpapi.Identity, error) {
 var people = map[string]jobs.Principal{
 	"mara":      {Tenant: "globex", User: "mara", Rights: jobs.Rights{CreateJobs: true}},
 	"otto":      {Tenant: "globex", User: "otto"},
+	"tagger":    {Tenant: "globex", User: "tagger", Rights: jobs.Rights{CreateTags: true}},
 	"boss":      {Tenant: "globex", User: "boss", Superuser: true},
 	"root":      {Tenant: "globex", User: "root", Superuser: true, Rights: jobs.Rights{CreateJobs: true, ManageCluster: true}},
 	"ops":       {Tenant: "globex", User: "ops", Rights: jobs.Rights{ManageCluster: true}},

@@ -126,10 +126,14 @@ func (a *API) jobView(ctx context.Context, r *request, j *jobs.Job) (jobView, er
 		a.log.WarnContext(ctx, "no name of the owner for an answer", "request_id", r.id, "err", err)
 		names = map[jobs.PrincipalID]string{j.OwnerID: string(j.OwnerID)}
 	}
+	favorites, err := a.favorites(r, j)
+	if err != nil {
+		return jobView{}, err
+	}
 	perms := r.client.Principal().PermissionsOn(j)
 	v := jobView{
 		jobItem: a.newJobItem(j), NaturalID: j.NaturalID(), Tenant: j.Tenant, OwnerName: names[j.OwnerID], Data: orObject(j.Data),
-		Policies: newPoliciesView(j.Policies), EditingID: text(j.EditingID), Shared: len(j.Shares) > 0, Tags: []string{},
+		Policies: newPoliciesView(j.Policies), EditingID: text(j.EditingID), Shared: len(j.Shares) > 0, Favorite: favorites[j.ID], Tags: tagTexts(j.TagIDs()),
 		Permissions: newPermissionsView(perms), Revision: j.Revision, DefnUpdatedAt: stamp(j.DefnUpdatedAt), Drafts: []editorView{},
 		Embedded: jobParts{Datasets: a.associationViews(r, j), Actions: a.actionViews(j)},
 	}
@@ -140,6 +144,7 @@ func (a *API) jobView(ctx context.Context, r *request, j *jobs.Job) (jobView, er
 	id := string(j.ID)
 	v.Links["inf:job-actions"] = a.link("jobs", id, "actions")
 	v.Links["inf:job-datasets"] = a.link("jobs", id, "datasets")
+	v.Links["inf:job-tags"] = a.link("jobs", id, "tags")
 	v.Links["inf:job-histories"] = a.link("jobs", id, "history")
 	if perms.Run {
 		v.Links["inf:run"] = a.link("jobs", id)

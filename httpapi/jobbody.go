@@ -38,7 +38,7 @@ func readJobSpec(b *body) jobs.JobSpec {
 		spec.Datasets = append(spec.Datasets, readAssociationSpec(dataset))
 		dataset.unknown()
 	}
-	b.noEntries("tags", "is not supported by this server yet")
+	spec.Tags = tagList(b.texts("tags")).Value
 	b.requires("type", "name")
 	b.ignore(jobServerFields...)
 	return spec
@@ -60,13 +60,12 @@ func readJobPatch(b *body) jobs.JobPatch {
 	owner.Value = jobs.ParsePrincipalID(string(owner.Value))
 	const elsewhere = "cannot be changed here; it has routes of its own"
 	b.refuse(elsewhere, "actions", "datasets")
-	b.noEntries("tags", elsewhere)
 	b.ignore(jobServerFields...)
 	return jobs.JobPatch{
 		Type: b.text("type"), OwnerID: owner, Name: b.text("name"), Slug: b.text("slug"),
 		Description: b.text("description"), Interval: b.text("interval"), IntervalType: b.text("intervalType"), Timezone: b.text("timezone"),
 		StartOn: b.text("startOn"), EndOn: b.text("endOn"), Enabled: b.boolean("enabled"), Data: given(b, "data", b.object("data")),
-		Policies: readPolicies(b, "policies"),
+		Policies: readPolicies(b, "policies"), Tags: tagList(b.texts("tags")),
 	}
 }
 

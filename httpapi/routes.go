@@ -20,6 +20,7 @@ const (
 	groupOpen     group = "open"
 	groupIdentity group = "I"
 	groupCreate   group = "C"
+	groupTags     group = "G"
 	groupRead     group = "L1"
 	groupRun      group = "L2"
 	groupEdit     group = "L3"
@@ -80,7 +81,7 @@ var routes = slices.Concat(
 	part("actions", actionRoutes),
 	part("actions", reorderRoutes), part("attachments", attachmentRoutes), part("attachments", fileRoutes), part("datasets", datasetRoutes), part("datasets", snapshotRoutes),
 	part("history", runRoutes),
-	part("shares", shareRoutes),
+	part("shares", shareRoutes), part("tags", tagRoutes), part("tags", jobTagRoutes), part("favorites", favoriteRoutes),
 	part("schedules", scheduleRoutes),
 	part("schedules", forecastRoutes),
 	part("workers", workerRoutes),

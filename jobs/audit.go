@@ -53,6 +53,8 @@ const (
 	AuditDiscard     AuditAction = "draft.delete"
 	AuditShare       AuditAction = "share"
 	AuditUnshare     AuditAction = "unshare"
+	AuditTag         AuditAction = "tag"
+	AuditUntag       AuditAction = "untag"
 	AuditHandOver    AuditAction = "owner"
 	AuditRun         AuditAction = "run"
 	AuditCancel      AuditAction = "cancel"

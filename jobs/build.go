@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -43,6 +44,9 @@ func (c *Client) build(ctx context.Context, j *Job, spec JobSpec, at time.Time) 
 	}
 	j.Data, j.Secrets, j.Idempotent = settings.data, settings.secrets, settings.idempotent
 	twice := buildAssociations(&f, j, spec.Datasets, nil, at)
+	if err := c.buildTags(ctx, &f, j, spec.Tags); err != nil {
+		return err
+	}
 	if err := c.buildActions(ctx, &f, j, spec.Actions, nil, at); err != nil {
 		return err
 	}
@@ -240,6 +244,9 @@ func (c *Client) applyPatch(ctx context.Context, j *Job, p JobPatch, at time.Tim
 	}
 	if p.OwnerID.Set && (p.OwnerID.Null || p.OwnerID.Value != j.OwnerID) {
 		f.Add("ownerId", "cannot be changed here; the route owner hands a job over")
+	}
+	if p.Tags.Set && !slices.Equal(p.Tags.Value, j.TagIDs()) {
+		f.Add("tags", "cannot be changed here; they have routes of their own")
 	}
 	if name := required(&f, "name", p.Name, j.Name); p.Name.Set && !p.Name.Null {
 		j.Name = checkName(&f, name)

@@ -18,7 +18,9 @@ func TestClient_PutShare_together(t *testing.T) {
 	errs := make([]error, 3*len(levels))
 	for i, level := range levels {
 		all.Go(func() { _, errs[3*i] = mara.PutShare(t.Context(), ref(j), "kim", level) })
-		all.Go(func() { _, errs[3*i+1] = mara.PutShare(t.Context(), ref(j), jobs.PrincipalID("user-"+string(rune('a'+i))), level) })
+		all.Go(func() {
+			_, errs[3*i+1] = mara.PutShare(t.Context(), ref(j), jobs.PrincipalID("user-"+string(rune('a'+i))), level)
+		})
 		all.Go(func() {
 			_, errs[3*i+2] = mara.UpdateJob(t.Context(), ref(j), jobs.JobPatch{Name: jobs.Value("Name " + string(rune('a'+i)))}, jobs.Precondition{})
 		})

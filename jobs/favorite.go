@@ -30,6 +30,14 @@ func (c *Client) Favorites(ctx context.Context, of ...*Job) (map[ID]bool, error)
 	return favorites, nil
 }
 
+// CanWrite is nil if the principal can read a job and does not come from a read-only token: who reads a job may mark it.
+func (c *Client) CanWrite(ctx context.Context, ref JobRef) error {
+	if _, err := c.readable(ctx, ref); err != nil {
+		return err
+	}
+	return c.writes(ctx)
+}
+
 // SetFavorite makes a job that the caller can read its favorite, or no longer (contract 14.6). It is no right of the job: a read-only token
 // alone is refused.
 func (c *Client) SetFavorite(ctx context.Context, ref JobRef, favorite bool) error {

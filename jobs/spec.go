@@ -23,6 +23,8 @@ type JobSpec struct {
 	Actions []ActionSpec
 	// Datasets are the datasets of the job, in their order.
 	Datasets []AssociationSpec
+	// Tags are put on a new job, at most MaxTags; they are no part of the definition.
+	Tags []TagID
 	// Policies nil means DefaultPolicies.
 	Policies *Policies
 }
@@ -84,9 +86,10 @@ type AttachmentSpec struct {
 
 // JobPatch is a partial update of a job (contract 2.4).
 type JobPatch struct {
-	// Type and OwnerID can only be repeated as they are stored.
+	// Type, OwnerID and Tags can only be repeated as they are stored.
 	Type         Field[string]
 	OwnerID      Field[PrincipalID]
+	Tags         Field[[]TagID]
 	Name         Field[string]
 	Slug         Field[string]
 	Description  Field[string]

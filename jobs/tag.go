@@ -40,6 +40,9 @@ type JobTag struct {
 
 // TagIDs are the ids of the tags of a job, in the order in which it got them.
 func (j *Job) TagIDs() []TagID {
+	if len(j.Tags) == 0 {
+		return nil
+	}
 	ids := make([]TagID, len(j.Tags))
 	for i, t := range j.Tags {
 		ids[i] = t.Tag.ID
@@ -69,9 +72,9 @@ type TagStore interface {
 	// InsertTag stores a new tag. A name that the tenant has, in whatever case, is a *ConflictError with Data["tagId"]; so are more than
 	// MaxTagsPerTenant tags.
 	InsertTag(ctx context.Context, t Tag) error
-	// SaveTag replaces name, color and UpdatedAt of a tag. Unknown: ErrNotFound. A name that another tag has is a *ConflictError with
-	// Data["tagId"].
-	SaveTag(ctx context.Context, t Tag) error
+	// SaveTag replaces name, color and UpdatedAt of a tag whose UpdatedAt is still base, else it is ErrPrecondition. Unknown: ErrNotFound.
+	// A name that another tag has is a *ConflictError with Data["tagId"].
+	SaveTag(ctx context.Context, t Tag, base time.Time) error
 	// DeleteTag removes a tag, from all jobs too, whose UpdatedAt moves. Unknown or of another tenant: ErrNotFound.
 	DeleteTag(ctx context.Context, now time.Time, tenant TenantID, id TagID) error
 	// Tag reads one tag. Unknown or of another tenant: ErrNotFound.

@@ -79,7 +79,14 @@ func favoriteFilter(ctx context.Context, s jobs.Store) error {
 	done(s.SetFavorite(ctx, tenant, owner, a.ID, true))
 	done(s.SetFavorite(ctx, tenant, clerk, b.ID, true))
 	yes, no := true, false
-	return errors.Join(same("favorites", slugs(ctx, s, jobs.JobQuery{Favorite: &yes, FavoriteOf: owner}), []string{"a"}),
+	var marked []string
+	for _, j := range must(s.JobSummaries(ctx, jobs.JobQuery{Tenant: tenant, Viewer: owner})).Items {
+		if j.Favorite {
+			marked = append(marked, j.Slug)
+		}
+	}
+	return errors.Join(same("favorites in summaries", marked, []string{"a"}),
+		same("favorites", slugs(ctx, s, jobs.JobQuery{Favorite: &yes, FavoriteOf: owner}), []string{"a"}),
 		same("the others", slugs(ctx, s, jobs.JobQuery{Favorite: &no, FavoriteOf: owner}), []string{"b", "c"}),
 		same("favorites of one who has none", slugs(ctx, s, jobs.JobQuery{Favorite: &yes, FavoriteOf: "kim"}), []string(nil)))
 }

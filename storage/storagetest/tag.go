@@ -15,7 +15,7 @@ func tagRules() []rule {
 		{"a tag of another tenant, or an unknown one, does not exist", tagForeign},
 		{"two tags of a tenant do not differ by case only", tagNameTaken},
 		{"tags are listed by name, those that hold a text without regard to case", tagList},
-		{"a saved tag has the new name and color", tagSave},
+		{"a saved tag has the new name and color, if nobody else was faster", tagSave},
 		{"a tenant has as many tags as are allowed, and no more", tagLimit},
 		{"a job has its tags in the order in which it got them", tagOfJob},
 		{"a tag that a job has already changes nothing", tagPutAgain},
@@ -66,7 +66,7 @@ func tagForeign(ctx context.Context, s jobs.Store) error {
 	_, unknown := s.Tag(ctx, tenant, jobs.NewTagID())
 	stolen := k
 	stolen.Tenant, stolen.Name = foreign, "stolen"
-	save := s.SaveTag(ctx, stolen)
+	save := s.SaveTag(ctx, stolen, t0)
 	remove := s.DeleteTag(ctx, at(1), foreign, k.ID)
 	gone := s.DeleteTag(ctx, at(1), tenant, jobs.NewTagID())
 	return errors.Join(refused("Tag of another tenant", read, jobs.ErrNotFound), refused("an unknown tag", unknown, jobs.ErrNotFound),
@@ -81,11 +81,11 @@ func tagNameTaken(ctx context.Context, s jobs.Store) error {
 	insert := s.InsertTag(ctx, twin)
 	renamed := other
 	renamed.Name = "übersicht"
-	save := s.SaveTag(ctx, renamed)
+	save := s.SaveTag(ctx, renamed, t0)
 	twin.Tenant = foreign
 	elsewhere := s.InsertTag(ctx, twin)
 	k.Name = "ÜbersichT" // its own name in other capitals
-	own := s.SaveTag(ctx, k)
+	own := s.SaveTag(ctx, k, t0)
 	return errors.Join(conflict("InsertTag", insert, "tagId", string(k.ID)), conflict("SaveTag", save, "tagId", string(k.ID)), elsewhere, own,
 		same("names", tagNames(must(s.Tags(ctx, tenant, ""))), []string{"nightly", "ÜbersichT"}))
 }
@@ -107,8 +107,11 @@ func tagList(ctx context.Context, s jobs.Store) error {
 func tagSave(ctx context.Context, s jobs.Store) error {
 	k := givenTag(ctx, s, "nightly")
 	k.Name, k.Color, k.UpdatedAt = "by night", "", at(1)
-	done(s.SaveTag(ctx, k))
-	return same("the tag", must(s.Tag(ctx, tenant, k.ID)), k)
+	done(s.SaveTag(ctx, k, t0))
+	late := k
+	late.Name, late.UpdatedAt = "late", at(2)
+	return errors.Join(refused("a save of an older tag", s.SaveTag(ctx, late, t0), jobs.ErrPrecondition),
+		same("the tag", must(s.Tag(ctx, tenant, k.ID)), k))
 }
 
 func tagLimit(ctx context.Context, s jobs.Store) error {
@@ -131,7 +134,9 @@ func tagOfJob(ctx context.Context, s jobs.Store) error {
 		return err
 	}
 	first := got.Tags[0]
-	return errors.Join(same("the tag of the association", first.Tag, b), same("its job", first.JobID, j.ID),
+	summaries, flat := must(s.JobSummaries(ctx, jobs.JobQuery{Tenant: tenant})), must(s.FlatJobs(ctx, jobs.JobQuery{Tenant: tenant}))
+	return errors.Join(same("tags of the summary", summaries.Items[1].Tags, got.TagIDs()), same("tags of the flat list", flat[1].Tags, got.TagIDs()),
+		same("the tag of the association", first.Tag, b), same("its job", first.JobID, j.ID),
 		holds(first.ID != "" && first.ID != got.Tags[1].ID, "ids of associations are %q and %q", first.ID, got.Tags[1].ID),
 		same("tags of the other job", tagsOf(ctx, s, other), []jobs.TagID{a.ID}))
 }

@@ -99,15 +99,19 @@ func (c *Core) InsertTag(ctx context.Context, k jobs.Tag) error {
 }
 
 // SaveTag is jobs.TagStore.
-func (c *Core) SaveTag(ctx context.Context, k jobs.Tag) error {
+func (c *Core) SaveTag(ctx context.Context, k jobs.Tag, base time.Time) error {
 	return c.write(ctx, "save tag", func(t *Tx) error {
-		if _, err := t.tag(k.Tenant, k.ID); err != nil {
+		old, err := t.tag(k.Tenant, k.ID)
+		if err != nil {
 			return err
+		}
+		if old.UpdatedAt != toMillis(base) {
+			return jobs.ErrPrecondition
 		}
 		if err := t.freeTagName(k); err != nil {
 			return err
 		}
-		_, err := t.exec(sqlUpdateTag, k.Name, strings.ToLower(k.Name), k.Color, toMillis(k.UpdatedAt), k.ID, k.Tenant)
+		_, err = t.exec(sqlUpdateTag, k.Name, strings.ToLower(k.Name), k.Color, toMillis(k.UpdatedAt), k.ID, k.Tenant)
 		return err
 	})
 }
