@@ -39,10 +39,11 @@ func actionInfo() jobs.DriverInfo {
 	return jobs.DriverInfo{
 		ID:          ID,
 		Name:        "Send a mail",
-		Description: "Sends a mail to up to 100 recipients",
+		Description: "Sends a mail with attachments to up to 100 recipients",
 		Icon:        "email",
 		Kind:        jobs.DriverAction,
 		Schema:      actionSchema,
+		Attachments: true,
 		Preview:     true,
 		Source:      jobs.SourceBuiltin,
 	}
@@ -80,7 +81,7 @@ type Preview struct {
 }
 
 // Preview composes the mail and sends nothing.
-func (d *Action) Preview(_ context.Context, task *jobs.Task) (any, error) {
+func (d *Action) Preview(ctx context.Context, task *jobs.Task) (any, error) {
 	var s fields
 	if err := settings.Decode(d.rules, task.Data, &s); err != nil {
 		return nil, err
@@ -88,7 +89,9 @@ func (d *Action) Preview(_ context.Context, task *jobs.Task) (any, error) {
 	if d.sender == nil {
 		return nil, ErrNoServer
 	}
-	m, err := d.sender.Compose(s.message(task.Key))
+	message := s.message(task.Key)
+	message.Attachments = attach(ctx, task.Attachments)
+	m, err := d.sender.Compose(message)
 	if err != nil {
 		return nil, invalid(err)
 	}

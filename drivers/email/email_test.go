@@ -3,9 +3,14 @@ package email_test
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
 	"log/slog"
+	"mime"
+	"mime/multipart"
 	"strings"
 	"testing"
 
@@ -225,5 +230,110 @@ func TestAction_Preview(t *testing.T) {
 	}
 	if n := len(server.Messages()); n != 1 {
 		t.Errorf("%d mails arrived from previews and one run", n)
+	}
+}
+
+// contents are an attachment of a task; opened counts its readers that are open, and read those that were opened.
+type contents struct{ opened, read int }
+
+func (c *contents) of(name, contentType, text string, size int64) jobs.Contents {
+	return jobs.Contents{Name: name, ContentType: contentType, Size: size, Open: func(context.Context) (io.ReadCloser, error) {
+		c.opened++
+		c.read++
+		return &closing{strings.NewReader(text), c}, nil
+	}}
+}
+
+type closing struct {
+	io.Reader
+	of *contents
+}
+
+func (c *closing) Close() error {
+	c.of.opened--
+	return nil
+}
+
+func TestAction_Run_attachments(t *testing.T) {
+	t.Parallel()
+	server := mailtest.Start(t, mailtest.Options{})
+	action := email.NewAction(newSender(t, server))
+	if !action.Info().Attachments {
+		t.Error("Info says that the action takes no attachments")
+	}
+	var c contents
+	task := newTask(goodMail)
+	task.Attachments = []jobs.Contents{
+		c.of("Größe.csv", "text/csv; charset=utf-8", "a;b\n1;2\n", 8), c.of("x.bin", "", strings.Repeat("\x00\xff", 5000), -1), c.of("empty", "text/plain", "", 0),
+	}
+	if _, err := action.Run(t.Context(), task); err != nil {
+		t.Fatalf("Run: %v", err)
+	}
+	if c.opened != 0 || c.read != 3 {
+		t.Errorf("%d readers were opened, %d are open still", c.read, c.opened)
+	}
+	got := server.Messages()
+	if len(got) != 1 {
+		t.Fatalf("%d mails arrived", len(got))
+	}
+	_, params, err := mime.ParseMediaType(got[0].Header.Get("Content-Type"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, body, _ := strings.Cut(got[0].Data, "\r\n\r\n")
+	parts := multipart.NewReader(strings.NewReader(body), params["boundary"])
+	var arrived []string
+	for {
+		p, err := parts.NextPart()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		body := io.Reader(p)
+		if p.Header.Get("Content-Transfer-Encoding") == "base64" {
+			body = base64.NewDecoder(base64.StdEncoding, p)
+		}
+		text, err := io.ReadAll(body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, disposition, err := mime.ParseMediaType(p.Header.Get("Content-Disposition")); err == nil && disposition["filename"] != "" {
+			arrived = append(arrived, fmt.Sprintf("%s (%s) %d", disposition["filename"], p.Header.Get("Content-Type"), len(text)))
+		}
+	}
+	want := []string{"Größe.csv (text/csv; charset=utf-8) 8", "x.bin (application/octet-stream) 10000", "empty (text/plain) 0"}
+	if diff := cmp.Diff(want, arrived); diff != "" {
+		t.Errorf("attachments (-want +got):\n%s", diff)
+	}
+}
+
+func TestAction_Run_badAttachments(t *testing.T) {
+	t.Parallel()
+	server := mailtest.Start(t, mailtest.Options{})
+	action := email.NewAction(newSender(t, server))
+	var c contents
+	broken := jobs.Contents{Name: "gone.csv", Size: 3, Open: func(context.Context) (io.ReadCloser, error) {
+		return nil, jobs.Permanent(errors.New("the contents are gone"))
+	}}
+	for name, bad := range map[string]jobs.Contents{
+		"cannot be opened":  broken,
+		"is shorter":        c.of("a", "", "abc", 4),
+		"is larger":         c.of("a", "", "abc", 26<<20),
+		"is larger, unsaid": c.of("a", "", strings.Repeat("x", 20<<20), -1), // more than 25 MiB when it is encoded
+	} {
+		task := newTask(goodMail)
+		task.Attachments = []jobs.Contents{c.of("fine", "", "ok", 2), bad}
+		_, err := action.Run(t.Context(), task)
+		if err == nil || jobs.AdviceOf(err).Unclear || len(server.Messages()) != 0 {
+			t.Errorf("%s: Run = %v, and %d mails arrived", name, err, len(server.Messages()))
+		}
+		if name == "cannot be opened" && !jobs.AdviceOf(err).Permanent {
+			t.Errorf("%s: the advice is lost: %v", name, err)
+		}
+		if c.opened != 0 {
+			t.Errorf("%s: %d readers are open still", name, c.opened)
+		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 
 	"github.com/carillon-go/carillon/drivers/mail"
@@ -53,12 +54,24 @@ func (s *fields) message(key string) mail.Message {
 	return m
 }
 
+// attach makes the attachments of a task those of a mail. They are read while the mail is composed, before the server is called.
+func attach(ctx context.Context, contents []jobs.Contents) []mail.Attachment {
+	list := make([]mail.Attachment, len(contents))
+	for i, c := range contents {
+		list[i] = mail.Attachment{
+			Name: c.Name, ContentType: c.ContentType, Size: max(c.Size, 0), Open: func() (io.ReadCloser, error) { return c.Open(ctx) },
+		}
+	}
+	return list
+}
+
 // send sends one mail and says what is known about it.
 func send(ctx context.Context, sender *mail.Sender, task *jobs.Task, s *fields) (jobs.Output, error) {
 	if sender == nil {
 		return jobs.Output{}, jobs.Permanent(ErrNoServer)
 	}
 	m := s.message(task.Key)
+	m.Attachments = attach(ctx, task.Attachments)
 	if err := sender.Validate(m); err != nil {
 		return jobs.Output{}, jobs.Permanent(invalid(err))
 	}
