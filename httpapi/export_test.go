@@ -109,3 +109,12 @@ func (a *API) Waiting() int {
 	defer a.waiting.mu.Unlock()
 	return a.waiting.taken
 }
+
+// Disposition writes a Content-Disposition header, DispositionName reads the name of one.
+func Disposition(name string) string { return disposition(name) }
+
+// DispositionName reads the file name of headers.
+func DispositionName(headers []string) (string, error) { return dispositionName(headers) }
+
+// ReadUpload makes an upload of a request.
+func ReadUpload(r *http.Request, limit int64) (jobs.Upload, error) { return readUpload(r, limit) }

@@ -32,6 +32,8 @@ type Subject struct {
 	Driver jobs.Driver
 	// Good are settings with which a run succeeds, secrets included. Required.
 	Good json.RawMessage
+	// File is what was uploaded, for an attachment driver that needs it.
+	File *jobs.Contents
 	// Params of every run, default {}.
 	Params json.RawMessage
 	// Bad are settings that have to be refused, each with what is wrong with them.
@@ -76,7 +78,7 @@ func skip(reason string) error { return fmt.Errorf("%w: %s", errSkip, reason) }
 
 func rules() []rule {
 	var all []rule
-	for _, list := range [][]rule{infoRules, settingsRules, runRules, secretRules, previewRules} {
+	for _, list := range [][]rule{infoRules, settingsRules, runRules, secretRules, previewRules, attachmentRules} {
 		all = append(all, list...)
 	}
 	return all

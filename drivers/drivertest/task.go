@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"sync"
 	"time"
@@ -16,6 +17,7 @@ import (
 // step is one step of a run that a rule makes, and what the driver left in its log.
 type step struct {
 	task *jobs.Task
+	file *jobs.Contents
 	log  lockedBuffer
 }
 
@@ -38,7 +40,7 @@ func (b *lockedBuffer) String() string {
 
 // newStep is the first attempt of a new step.
 func newStep(s Subject, data json.RawMessage) *step {
-	st := &step{}
+	st := &step{file: s.File}
 	run := jobs.NewRunID()
 	params := s.Params
 	if len(params) == 0 {
@@ -93,10 +95,38 @@ func (st *step) start(ctx context.Context, d jobs.Driver) <-chan outcome {
 				ended <- outcome{err: fmt.Errorf("%w: %v", errPanic, p)}
 			}
 		}()
-		output, err := d.Run(ctx, st.task)
+		output, err := st.call(ctx, d)
 		ended <- outcome{output, err}
 	}()
 	return ended
+}
+
+// call runs a driver, or renders and reads an attachment: its output is what was read.
+func (st *step) call(ctx context.Context, d jobs.Driver) (jobs.Output, error) {
+	if d.Info().Kind != jobs.DriverAttachment {
+		return d.Run(ctx, st.task)
+	}
+	c, err := jobs.Render(ctx, d, &jobs.RenderTask{Task: *st.task, AttachmentID: jobs.NewAttachmentID(), Name: "attached", File: st.file})
+	if err != nil {
+		return jobs.Output{}, err
+	}
+	var texts [2][]byte // contents can be read as often as they are needed, and are the same each time
+	for i := range texts {
+		r, err := c.Open(ctx)
+		if err != nil {
+			return jobs.Output{}, err
+		}
+		if texts[i], err = io.ReadAll(r); err != nil {
+			return jobs.Output{}, errors.Join(err, r.Close())
+		}
+		if err := r.Close(); err != nil {
+			return jobs.Output{}, err
+		}
+	}
+	if c.Size >= 0 && c.Size != int64(len(texts[0])) || !bytes.Equal(texts[0], texts[1]) {
+		return jobs.Output{}, fmt.Errorf("the contents say %d bytes, and %d and %d are read", c.Size, len(texts[0]), len(texts[1]))
+	}
+	return jobs.Output{Data: map[string]any{"name": c.Name, "type": c.ContentType, "size": len(texts[0])}}, nil
 }
 
 var errPanic = errors.New("the driver panics")

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 
+	"github.com/carillon-go/carillon/drivers/internal/settings"
 	"github.com/carillon-go/carillon/jobs"
 )
 
@@ -17,6 +18,7 @@ type Driver struct {
 	jobs.NotRun
 
 	stored bool
+	rules  *jobs.Settings
 }
 
 var (
@@ -26,10 +28,12 @@ var (
 )
 
 // New makes the driver; stored says that the host has a store for files. Without one the driver is not available.
-func New(stored bool) *Driver { return &Driver{stored: stored} }
+func New(stored bool) *Driver { return &Driver{stored: stored, rules: settings.MustCompile(info())} }
 
 // Info describes the driver.
-func (d *Driver) Info() jobs.DriverInfo {
+func (d *Driver) Info() jobs.DriverInfo { return info() }
+
+func info() jobs.DriverInfo {
 	return jobs.DriverInfo{
 		ID: jobs.AttachmentFile, Name: "Uploaded file", Description: "A file that somebody uploads", Icon: "file", Kind: jobs.DriverAttachment,
 		Schema:     json.RawMessage(`{"type": "object", "additionalProperties": false}`),
@@ -47,6 +51,9 @@ func (d *Driver) Available() error {
 
 // Render gives what was uploaded.
 func (d *Driver) Render(_ context.Context, task *jobs.RenderTask) (*jobs.Contents, error) {
+	if err := settings.Decode(d.rules, task.Data, &struct{}{}); err != nil {
+		return nil, jobs.Permanent(err)
+	}
 	if task.File == nil {
 		return nil, jobs.Permanent(errors.New("nothing was uploaded yet"))
 	}
