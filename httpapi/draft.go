@@ -32,6 +32,10 @@ var draftRoutes = []route{
 		answers: answers{200: jobView{}}, also: []int{409}, tagged: true,
 	},
 	{
+		method: "GET", path: "/jobs/:id/draft/plan", group: groupRead, handle: (*API).planCommit,
+		name: "planCommit", summary: "What a commit of the caller's draft would do", answers: answers{200: planView{}}, also: []int{409},
+	},
+	{
 		method: "GET", path: "/job-drafts", group: groupIdentity, handle: (*API).listDrafts,
 		name: "listDrafts", summary: "The drafts of the caller, the one changed last first", answers: answers{200: []draftItem{}},
 	},

@@ -181,7 +181,14 @@ func (c *Client) commit(ctx context.Context, original, draft *Job, force bool) (
 			return nil, Conflict("%s; it can only be removed", j.Broken)
 		}
 	}
-	if err := c.recheck(ctx, draft, original.ID, &original.Definition); err != nil {
+	var f Faults
+	if err := c.checkDatasets(ctx, &f, original.ID, &original.Definition, &draft.Definition, datasetPath); err != nil {
+		return nil, err
+	}
+	if err := f.Merge("", c.recheck(ctx, draft)); err != nil {
+		return nil, err
+	}
+	if err := f.Err(); err != nil {
 		return nil, err
 	}
 	if !force && !original.DefnUpdatedAt.Equal(draft.Base.DefnUpdatedAt) {

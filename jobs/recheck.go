@@ -6,13 +6,9 @@ import (
 )
 
 // recheck checks a stored definition as a whole, as if it were written now: drivers come and go, their schemas change, and so do the rules of
-// the host. All faults are in one *ValidationError. What drivers say of the settings is noted anew. Datasets that before, the definition of
-// the job that is to take this one over, does not use yet, the caller has to be allowed to use (R44).
-func (c *Client) recheck(ctx context.Context, j *Job, job ID, before *Definition) error {
+// the host. All faults are in one *ValidationError. What drivers say of the settings is noted anew.
+func (c *Client) recheck(ctx context.Context, j *Job) error {
 	var f Faults
-	if err := c.checkDatasets(ctx, &f, job, before, &j.Definition, datasetPath); err != nil {
-		return err
-	}
 	checkName(&f, j.Name)
 	checkText(&f, "description", j.Description, MaxDescriptionLength)
 	if err := c.recheckSchedule(&f, j.Schedule); err != nil {

@@ -1,0 +1,4 @@
+package jobs
+
+// FireChangesBetween compares the fires of two schedules.
+var FireChangesBetween = fireChanges
