@@ -37,6 +37,10 @@ func TestContract(t *testing.T) {
 				if option == "engine" {
 					s.startEngine()
 				}
+				if option == "accounts" {
+					s.useAccounts()
+					s.vars["password"] = accountsPassword.Reveal()
+				}
 				if strings.HasPrefix(option, "prefix=") {
 					s.spec = nil
 				}
@@ -140,7 +144,11 @@ func (s *story) send(t testing.TB, c fileCase) *httptest.ResponseRecorder {
 	if body != "" {
 		r.Header.Set("Content-Type", "application/json")
 	}
-	if c.caller != "" {
+	switch {
+	case c.caller == "":
+	case s.accounts != nil:
+		s.prove(r, c.caller)
+	default:
 		r.Header.Set(callerHeader, c.caller)
 	}
 	for _, line := range c.headers {
@@ -301,6 +309,14 @@ func (s *story) command(t testing.TB, line string) {
 		_, err = s.store.TakeOver(ctx, time.Now().UTC().Truncate(time.Millisecond), jobs.WorkerID(arg(1)), 0, "worker lost")
 	case "stop": // stop ID
 		err = s.store.StopWorker(ctx, time.Now().UTC().Truncate(time.Millisecond), jobs.WorkerID(arg(1)))
+	case "full": // full USER: the user is in as many teams as can be
+		for i := 0; i < jobs.MaxTeamsPerUser && err == nil; i++ {
+			err = s.store.InsertTeam(ctx, jobs.Team{
+				Tenant: "globex", ID: jobs.TeamID(fmt.Sprint("t", i)), Name: "T", Members: []jobs.Member{{User: jobs.PrincipalID(arg(1)), Role: jobs.RoleMember}},
+			})
+		}
+	case "user": // user NAME WORDS
+		s.user(arg(1), words[2:]...)
 	default:
 		t.Fatalf("unknown command %q", line)
 	}

@@ -278,3 +278,40 @@ func TestAPI_session_of_a_host(t *testing.T) {
 		wantStatus(t, s.ask(t, "POST", path, "{}", nil), 404, "", path+" beside a host's authenticator")
 	}
 }
+
+// A session that somebody has stolen is no place to guess the password.
+func TestAPI_setPassword_throttled(t *testing.T) {
+	t.Parallel()
+	s := openAccountsServer(t)
+	sid := s.signIn(t, nil)
+	body := `{"password":"a new long password","current":"wrong"}`
+	for range 5 {
+		wantStatus(t, s.ask(t, "PUT", "/api/users/mara.lind/password", body, withCookie(sid)), 400, "", "a wrong present password")
+	}
+	for range 10 { // a slow machine meets a pause in the end: each failure doubles it
+		w := s.ask(t, "PUT", "/api/users/mara.lind/password", body, withCookie(sid))
+		if w.Code == http.StatusBadRequest {
+			continue
+		}
+		wantStatus(t, w, http.StatusTooManyRequests, "Too many tries; wait and try again", "a try in a pause")
+		if w.Header().Get("Retry-After") == "" {
+			t.Error("429 without Retry-After")
+		}
+		return
+	}
+	t.Error("15 wrong passwords in a row and no pause")
+}
+
+// Who runs the program sets a password that nobody knows any more, with its token.
+func TestAPI_setPassword_by_the_host(t *testing.T) {
+	t.Parallel()
+	s := openAccountsServer(t)
+	admin := jobs.User{ID: "admin", Enabled: true, Superuser: true}
+	if err := s.accounts.CreateUser(t.Context(), admin, "a password that is lost"); err != nil {
+		t.Fatal(err)
+	}
+	w := s.ask(t, "PUT", "/api/users/admin/password", `{"password":"a new long password"}`, withToken("a-token-of-the-operator"))
+	wantStatus(t, w, http.StatusNoContent, "", "by the token of the operator")
+	w = s.ask(t, "POST", "/api/login/local", `{"username":"admin","password":"a new long password"}`, nil)
+	wantStatus(t, w, http.StatusOK, "", "log-in with it")
+}

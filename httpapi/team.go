@@ -256,7 +256,7 @@ func (a *API) putMember(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	return write(w, r.Request, http.StatusOK, memberView{
-		links{"self": a.link("teams", slug, "members", string(user)), "inf:team": a.link("teams", slug), "inf:user": a.link("users", string(user))},
+		links{"inf:team": a.link("teams", slug), "inf:user": a.link("users", string(user))},
 		memberEntry{user, change.role},
 	})
 }

@@ -37,6 +37,8 @@ type world struct {
 	log      *logBuffer
 	gate     *gate
 	callers  *callers
+	// accounts are there in a world with the built-in identity.
+	accounts *accountsWorld
 	datasets *datasets
 }
 
