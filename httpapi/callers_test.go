@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 
@@ -82,6 +83,21 @@ func inTeam(user jobs.PrincipalID, role jobs.Role) jobs.Principal {
 		Tenant: "globex", User: user, Teams: []jobs.Membership{{Team: "team:logistics", Role: role}},
 		Rights: jobs.Rights{CreateJobs: role == jobs.RoleDataWizard || role == jobs.RoleDesigner},
 	}
+}
+
+// SearchPrincipals finds people and the one team.
+func (directory) SearchPrincipals(_ context.Context, tenant jobs.TenantID, words []string, limit int) ([]jobs.PrincipalInfo, error) {
+	found := []jobs.PrincipalInfo{{ID: "team:logistics", Name: "Name of team:logistics"}}
+	for _, p := range people {
+		if p.Tenant == tenant {
+			found = append(found, jobs.PrincipalInfo{ID: p.User, Name: "Name of " + string(p.User)})
+		}
+	}
+	found = slices.DeleteFunc(found, func(p jobs.PrincipalInfo) bool {
+		return slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(strings.ToLower(p.Name), strings.ToLower(w)) })
+	})
+	slices.SortFunc(found, func(a, b jobs.PrincipalInfo) int { return strings.Compare(a.Name, b.Name) })
+	return found[:min(limit, len(found))], nil
 }
 
 // directory knows everybody whose id does not begin with "ghost".

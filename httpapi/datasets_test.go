@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -52,4 +53,14 @@ func rightsOf(words string) jobs.DatasetRights {
 	return jobs.DatasetRights{
 		Read: strings.Contains(words, "read"), Refresh: strings.Contains(words, "refresh"), Snapshot: strings.Contains(words, "snapshot"),
 	}
+}
+
+// reports is a host with one report, which everybody may read.
+type reports struct{}
+
+func (reports) SearchReports(_ context.Context, _ jobs.TenantID, _ jobs.PrincipalID, words []string, limit int) ([]jobs.HostThing, error) {
+	if slices.ContainsFunc(words, func(w string) bool { return !strings.Contains("stock report", strings.ToLower(w)) }) || limit < 1 {
+		return nil, nil
+	}
+	return []jobs.HostThing{{ID: "globex:stock-report", Name: "Stock report"}}, nil
 }

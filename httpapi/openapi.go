@@ -90,6 +90,7 @@ var resources = map[string]string{
 	"actions":     "What a job does after its driver, in order",
 	"attachments": "Files that an action makes or carries",
 	"datasets":    "Datasets that a job uses, by alias, and snapshots of them",
+	"pickers":     "Things of the host that the caller can name",
 	"history":     "Runs of jobs: progress, logs, what came of them",
 	"schedules":   "Moments at which jobs are due",
 	"shares":      "Who else may see or change a job",

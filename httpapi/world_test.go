@@ -100,7 +100,7 @@ func newWorldAt(t testing.TB, dir string, change ...func(*httpapi.Options)) *wor
 	w.blobs = blobs
 	w.service = jobs.NewService(store, w.registry, jobs.ServiceOptions{
 		Blobs: blobs, MaxUpload: maxUpload,
-		Keys: keys, Directory: directory{}, MinInterval: time.Second, Logger: logger, Datasets: w.datasets,
+		Keys: keys, Directory: directory{}, MinInterval: time.Second, Logger: logger, Datasets: w.datasets, Reports: reports{},
 	})
 	o := httpapi.Options{Authenticator: w.callers, Logger: logger}
 	for _, f := range change {
@@ -120,7 +120,9 @@ func (w *world) logger() *slog.Logger {
 // startEngine runs a worker until the test ends, and waits until it is registered.
 func (w *world) startEngine() {
 	w.t.Helper()
-	s, err := scheduler.New(w.store, w.registry, scheduler.Options{Vault: w.service.Vault(), Blobs: w.blobs, Logger: w.logger(), Grace: time.Millisecond})
+	s, err := scheduler.New(w.store, w.registry, scheduler.Options{
+		Vault: w.service.Vault(), Blobs: w.blobs, Datasets: w.datasets, Logger: w.logger(), Grace: time.Millisecond,
+	})
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -26,6 +26,9 @@ type ServiceOptions struct {
 
 	// Datasets are those of the host. Nil: naming one is refused.
 	Datasets Datasets
+	// Reports and Libraries are those of the host, for those who choose one. Nil: there are none to choose from.
+	Reports   Reports
+	Libraries Libraries
 
 	// Blobs keeps uploaded files; API and workers need the same. Nil: uploads are refused with a *ConflictError.
 	Blobs Blobs
