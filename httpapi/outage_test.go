@@ -39,6 +39,7 @@ func TestOutage(t *testing.T) {
 	standing := map[string]bool{
 		"GET /job-openapi.json": true, "GET /session": true, "GET /job-fire-times": true, "GET /job-drivers": true, "GET /job-drivers/:driverId": true, "GET /job-action-drivers": true,
 		"GET /job-action-drivers/:driverId": true, "GET /job-attachment-drivers": true, "GET /job-attachment-drivers/:driverId": true,
+		"GET /job-principals": true, "GET /job-datasets": true, "GET /job-reports": true, "GET /job-libraries": true,
 	}
 	for _, route := range httpapi.RouteTable() {
 		name := route.Method + " " + route.Path
