@@ -10,6 +10,14 @@ import (
 
 var runRoutes = []route{
 	{
+		method: "GET", path: "/job-history", group: groupIdentity, handle: (*API).listHistory,
+		name: "listHistory", summary: "The runs of all jobs that the caller may read, newest first", query: asks(readHistoryQuery),
+		answers: answers{200: page{rel: "inf:job-history", item: historyView{}}},
+		words: map[string]string{
+			"jobId": "Runs of this job only, by its UUID", "ownerId": "Owner of the job when the run was queued", "workerId": "Worker that took the run",
+		},
+	},
+	{
 		method: "POST", path: "/jobs/:id/_backfill", group: groupRun, handle: (*API).backfill,
 		name: "backfill", summary: "Start a run for each past fire that has none", body: reads(describeBackfill),
 		answers: answers{200: backfillView{}, 202: backfillView{}}, also: []int{409},
@@ -72,11 +80,12 @@ type runView struct {
 	Revision    int64          `json:"revision"`
 	Attempt     int            `json:"attempt"`
 	Duration    [2]stamp       `json:"duration"`
-	Data        runData        `json:"data"`
-	Progress    []progressView `json:"progress"`
-	Plan        []plannedView  `json:"plan"`
-	CreatedAt   stamp          `json:"createdAt" wire:"set"`
-	UpdatedAt   stamp          `json:"updatedAt" wire:"set"`
+	// Data, Progress and Plan are left out of a summary.
+	Data      *runData        `json:"data,omitempty"`
+	Progress  *[]progressView `json:"progress,omitempty"`
+	Plan      *[]plannedView  `json:"plan,omitempty"`
+	CreatedAt stamp           `json:"createdAt" wire:"set"`
+	UpdatedAt stamp           `json:"updatedAt" wire:"set"`
 }
 
 // waitView says why a queued run does not run yet (contract 20.5).
@@ -161,18 +170,10 @@ type stepResult struct {
 var emptyObject = json.RawMessage("{}")
 
 func (a *API) newRunView(r *jobs.Run) runView {
-	v := runView{
-		Links: links{"self": a.link("jobs", string(r.JobID), "history", string(r.ID))}, ID: r.ID, JobID: r.JobID, OwnerID: string(r.OwnerID),
-		Status: r.Status, Warnings: r.Warnings, Error: text(r.Error), Trigger: r.Trigger, TriggeredBy: text(r.TriggeredBy),
-		WorkerID: text(r.WorkerID), FireAt: stamp(r.FireAt), RetryOf: text(r.RetryOf), Waiting: newWaitView(r.Waiting), Revision: r.Revision, Attempt: r.Attempt,
-		Duration: [2]stamp{stamp(r.StartedAt), stamp(r.EndedAt)}, Progress: progress(r), Plan: planned(r), CreatedAt: stamp(r.CreatedAt),
-		UpdatedAt: stamp(r.UpdatedAt),
-		Data:      runData{Params: orObject(r.Params), Driver: emptyObject, Actions: map[jobs.ActionID]json.RawMessage{}},
-	}
-	if r.Status.Terminal() {
-		success := r.Success()
-		v.Success = &success
-	}
+	v := a.newRunSummary(r)
+	steps, plan := progress(r), planned(r)
+	v.Progress, v.Plan = &steps, &plan
+	v.Data = &runData{Params: orObject(r.Params), Driver: emptyObject, Actions: map[jobs.ActionID]json.RawMessage{}}
 	for i := range r.Steps {
 		s := &r.Steps[i]
 		if len(s.Output) == 0 {
@@ -185,6 +186,21 @@ func (a *API) newRunView(r *jobs.Run) runView {
 			v.Data.Actions[s.ActionID] = s.Output
 		case jobs.StepSnapshotBefore, jobs.StepSnapshotAfter:
 		}
+	}
+	return v
+}
+
+// newRunSummary is the view of a run without what its steps say.
+func (a *API) newRunSummary(r *jobs.Run) runView {
+	v := runView{
+		Links: links{"self": a.link("jobs", string(r.JobID), "history", string(r.ID))}, ID: r.ID, JobID: r.JobID, OwnerID: string(r.OwnerID),
+		Status: r.Status, Warnings: r.Warnings, Error: text(r.Error), Trigger: r.Trigger, TriggeredBy: text(r.TriggeredBy),
+		WorkerID: text(r.WorkerID), FireAt: stamp(r.FireAt), RetryOf: text(r.RetryOf), Waiting: newWaitView(r.Waiting), Revision: r.Revision, Attempt: r.Attempt,
+		Duration: [2]stamp{stamp(r.StartedAt), stamp(r.EndedAt)}, CreatedAt: stamp(r.CreatedAt), UpdatedAt: stamp(r.UpdatedAt),
+	}
+	if r.Status.Terminal() {
+		success := r.Success()
+		v.Success = &success
 	}
 	return v
 }
@@ -245,49 +261,6 @@ func taskKey(s *jobs.Step) string {
 		return key
 	}
 	return "job:actions." + s.Type
-}
-
-// readRunQuery reads the parameters of contract 9.3; moments without an offset are of that time zone.
-func readRunQuery(q *query, timezone string) jobs.RunQuery {
-	start, limit := q.page(30)
-	return jobs.RunQuery{
-		Sort: q.sort(jobs.RunSortFields), Success: q.boolean("success"), Warnings: q.boolean("warnings"), From: q.moment("from", timezone),
-		To: q.moment("to", timezone), Statuses: anyOf(q, "status", runStatuses...), Start: start, Limit: limit,
-	}
-}
-
-var runStatuses = []jobs.RunStatus{
-	jobs.RunQueued, jobs.RunRunning, jobs.RunSuccess, jobs.RunWarning, jobs.RunError, jobs.RunCanceled,
-}
-
-// listRuns serves GET /jobs/{id}/history.
-func (a *API) listRuns(w http.ResponseWriter, r *request) error {
-	ref, err := r.job()
-	if err != nil {
-		return err
-	}
-	j, err := r.client.Job(r.Context(), ref)
-	if err != nil {
-		return err
-	}
-	q, err := newQuery(r.Request)
-	if err != nil {
-		return err
-	}
-	rq := readRunQuery(q, j.Schedule.Timezone)
-	if err := q.finish(); err != nil {
-		return err
-	}
-	page, err := r.client.Runs(r.Context(), ref, rq)
-	if err != nil {
-		return err
-	}
-	items := make([]runView, len(page.Items))
-	for i, run := range page.Items {
-		items[i] = a.newRunView(run)
-	}
-	self := a.link("jobs", string(j.ID), "history")
-	return write(w, r.Request, http.StatusOK, newCollection(r.Request, self, "inf:job-history", items, rq.Start, rq.Limit, page.Total))
 }
 
 // getRun serves GET /jobs/{id}/history/{historyId}.

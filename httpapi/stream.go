@@ -126,7 +126,10 @@ func (a *API) streamRun(w http.ResponseWriter, r *request, ref jobs.JobRef, id j
 		return &jobs.UnavailableError{Reason: fmt.Sprintf("Too many live streams are open: at most %d for a user, %d in all", a.streams.each, a.streams.total)}
 	}
 	defer release()
-	wake, stop := r.client.WatchRun(id)
+	wake, stop, err := r.client.WatchRun(r.Context(), ref, id)
+	if err != nil {
+		return err
+	}
 	defer stop()
 	s := &stream{w: w, control: http.NewResponseController(w), api: a}
 	if r.Method == http.MethodHead {

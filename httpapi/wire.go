@@ -14,6 +14,7 @@ var enums = map[reflect.Type][]string{
 	reflect.TypeFor[jobs.RunStatus]():    texts(runStatuses),
 	reflect.TypeFor[jobs.WorkerStatus](): texts(workerStatuses),
 	reflect.TypeFor[jobs.Trigger]():      texts([]jobs.Trigger{jobs.TriggerSchedule, jobs.TriggerManual, jobs.TriggerCatchup, jobs.TriggerBackfill}),
+	reflect.TypeFor[listView]():          texts([]listView{viewFull, viewSummary}),
 	reflect.TypeFor[retryFrom]():         texts([]retryFrom{retryFailed, retryStart}),
 	reflect.TypeFor[retryRevision]():     texts([]retryRevision{retrySame, retryCurrent}),
 	reflect.TypeFor[jobs.WaitReason](): texts([]jobs.WaitReason{

@@ -168,7 +168,7 @@ func (c *Client) Runs(ctx context.Context, ref JobRef, q RunQuery) (Page[*Run], 
 	if err := checkSort(q.Sort, RunSortFields); err != nil {
 		return Page[*Run]{}, err
 	}
-	q.Tenant, q.JobID = j.Tenant, j.ID
+	q.Tenant, q.JobID, q.ReadableBy = j.Tenant, j.ID, nil
 	page, err := c.service.store.Runs(ctx, q)
 	if err != nil {
 		return page, err
@@ -227,6 +227,10 @@ func (c *Client) Events(ctx context.Context, ref JobRef, id RunID, after int64, 
 
 // WatchRun gives a channel that receives after a run has changed; stop must be called. It is a hint: look again after a while all
 // the same.
-func (c *Client) WatchRun(id RunID) (wake <-chan struct{}, stop func()) {
-	return c.service.store.Watch(TopicRun, id)
+func (c *Client) WatchRun(ctx context.Context, ref JobRef, id RunID) (wake <-chan struct{}, stop func(), err error) {
+	if _, _, err := c.run(ctx, ref, id, PermissionRead); err != nil {
+		return nil, nil, err
+	}
+	wake, stop = c.service.store.Watch(TopicRun, id)
+	return wake, stop, nil
 }

@@ -52,14 +52,21 @@ var JobSortFields = []string{"name", "slug", "type", "ownerId", "enabled", "next
 
 // RunQuery asks for runs of one tenant, live and ended. Zero fields do not filter.
 type RunQuery struct {
-	Tenant   TenantID
-	JobID    ID
+	Tenant TenantID
+	JobID  ID
+	// ReadableBy limits the list to runs of jobs that one of these principals owns or has a share of; nil: all jobs of the tenant.
+	ReadableBy []PrincipalID
+	// OwnerID is who owned the job when the run was queued.
+	OwnerID  PrincipalID
+	WorkerID WorkerID
 	Statuses []RunStatus
 	// Success is true for success and warning, false for error and canceled; live runs match neither.
 	Success  *bool
 	Warnings *bool
 	// From and To bound CreatedAt: at or after, before.
 	From, To time.Time
+	// Summary leaves Params and Steps out, and does not read them.
+	Summary bool
 	// Sort keys are among RunSortFields; none means newest first.
 	Sort  []SortKey
 	Start int

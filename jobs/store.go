@@ -27,6 +27,7 @@ type Store interface {
 	RetryStore
 	BackfillStore
 	RunStore
+	HistoryStore
 	WaitStore
 	RunFinder
 	WorkerStore
@@ -105,6 +106,7 @@ type StartStore interface {
 type RunStore interface {
 	// Run reads one run, live or ended. Unknown or of another tenant: ErrNotFound.
 	Run(ctx context.Context, tenant TenantID, id RunID) (*Run, error)
+	// Runs lists runs, each as Run reads it; with Summary without Params and Steps. The total counts only what ReadableBy lets through.
 	Runs(ctx context.Context, q RunQuery) (Page[*Run], error)
 	Logs(ctx context.Context, q LogQuery) (Page[LogEntry], error)
 	// Events reads what happened to a run after event number after: the run as it is now and the log entries with a greater Seq, oldest

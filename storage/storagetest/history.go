@@ -27,6 +27,10 @@ func historyRules() []rule {
 		{"an unknown run, or one of another job or tenant, is not deleted", historyDeleteUnknown},
 		{"the ended runs of a job from before a moment are deleted", historyDeleteBefore},
 		{"a deleted run is no longer the last run of its job", historyDeleteLast},
+		{"a list is limited to readable jobs, and so is its total", historyReadable},
+		{"a list is filtered by owner and worker", historyOwner},
+		{"a summary is the run without params and steps", historySummary},
+		{"names of jobs are those of now, of the tenant alone", historyNames},
 	}
 }
 
@@ -279,4 +283,62 @@ func historyDeleteLast(ctx context.Context, s jobs.Store) error {
 		}
 	}
 	return same("last runs", strings.Join(names, " "), string(first.ID))
+}
+
+func historyReadable(ctx context.Context, s jobs.Store) error {
+	mine, shared, theirs := givenJob(ctx, s, "mine", allowing(9)), givenJob(ctx, s, "shared", allowing(9), ownedBy("x")), givenJob(ctx, s, "theirs", allowing(9), ownedBy("x"))
+	done(s.PutShare(ctx, t0, tenant, shared.ID, "team:sales", jobs.LevelRead, jobs.LevelNone))
+	h := givenWorker(ctx, s, "node-a")
+	var runs []jobs.RunID
+	for i, j := range []*jobs.Job{mine, shared, theirs} {
+		runs = append(runs, givenEnded(ctx, s, h, j, at(2*i), jobs.RunError).ID)
+	}
+	for i, j := range []*jobs.Job{mine, shared, theirs} {
+		runs = append(runs, givenRun(ctx, s, j, at(10+i)).ID)
+	}
+	warned := false
+	var errs []error
+	for _, q := range []jobs.RunQuery{{}, {Limit: 1000}, {From: t0}, {Warnings: &warned}} {
+		q.ReadableBy = []jobs.PrincipalID{owner, "team:sales"}
+		q.Tenant = tenant
+		page := must(s.Runs(ctx, q))
+		errs = append(errs, same("runs of readable jobs", pageIDs(page.Items), []jobs.RunID{runs[4], runs[3], runs[1], runs[0]}), same("total", page.Total, 4))
+	}
+	failed := must(s.Runs(ctx, jobs.RunQuery{Tenant: tenant, ReadableBy: []jobs.PrincipalID{owner}, Statuses: []jobs.RunStatus{jobs.RunError}, Limit: 1}))
+	ofJob := must(s.Runs(ctx, jobs.RunQuery{Tenant: tenant, ReadableBy: []jobs.PrincipalID{owner}, JobID: theirs.ID}))
+	nobody := must(s.Runs(ctx, jobs.RunQuery{Tenant: tenant, ReadableBy: []jobs.PrincipalID{"nobody"}, Limit: 5}))
+	return errors.Join(append(errs, same("failed runs", failed.Total, 1), same("runs of a job that is not readable", ofJob.Total+len(ofJob.Items), 0),
+		same("runs of nobody", nobody.Total+len(nobody.Items), 0))...)
+}
+
+func historyOwner(ctx context.Context, s jobs.Store) error {
+	j := givenJob(ctx, s, "stock", allowing(9))
+	a, b := givenWorker(ctx, s, "node-a"), givenWorker(ctx, s, "node-b")
+	first, second := givenEnded(ctx, s, a, j, t0, jobs.RunSuccess), givenEnded(ctx, s, b, j, at(1), jobs.RunSuccess)
+	givenRevision(ctx, s, j, 2, ownedBy(clerk))
+	third := givenRun(ctx, s, j, at(3))
+	a.take(ctx, s, at(3))
+	return errors.Join(same("runs of the first owner", runIDs(ctx, s, jobs.RunQuery{OwnerID: owner}), []jobs.RunID{second.ID, first.ID}),
+		same("runs of the second owner", runIDs(ctx, s, jobs.RunQuery{OwnerID: clerk, JobID: j.ID}), []jobs.RunID{third.ID}),
+		same("runs of a worker", runIDs(ctx, s, jobs.RunQuery{WorkerID: a.id}), []jobs.RunID{third.ID, first.ID}),
+		same("runs of both", len(runIDs(ctx, s, jobs.RunQuery{WorkerID: b.id, OwnerID: clerk})), 0))
+}
+
+func historySummary(ctx context.Context, s jobs.Store) error {
+	a := givenAlbum(ctx, s)
+	page := must(s.Runs(ctx, jobs.RunQuery{Tenant: tenant, JobID: a.job.ID, Summary: true, Limit: 99}))
+	var errs []error
+	for _, got := range page.Items {
+		want := *must(s.Run(ctx, tenant, got.ID))
+		want.Params, want.Steps = nil, nil
+		errs = append(errs, same("the summary", *got, want))
+	}
+	return errors.Join(append(errs, same("total", page.Total, len(a.runs)), same("items", len(page.Items), len(a.runs)))...)
+}
+
+func historyNames(ctx context.Context, s jobs.Store) error {
+	j, other := givenJob(ctx, s, "stock"), givenJob(ctx, s, "other", of(foreign))
+	givenRevision(ctx, s, j, 1, named("Renamed"))
+	return errors.Join(same("names", must(s.JobNames(ctx, tenant, []jobs.ID{j.ID, other.ID, jobs.NewID()})), map[jobs.ID]string{j.ID: "Renamed"}),
+		same("without ids", len(must(s.JobNames(ctx, tenant, nil))), 0))
 }

@@ -163,7 +163,7 @@ func (c *Core) record(t *Tx, r jobs.ExchangeRequest, outcomes []outcome, result 
 			if !ok {
 				break
 			}
-			n, err = 1, t.endHeld(r.Now, o, row)
+			n, err = 1, t.endHeld(o, row)
 			ended, freed = append(ended, o.RunID), append(freed, row.JobID)
 		case o.Requeue != nil:
 			n, err = c.giveBack(t, r, o, &freed)
@@ -232,9 +232,9 @@ func (r *runRow) scan(s scanner) error {
 }
 
 // endHeld writes the history of a run that its worker has ended (T5).
-func (t *Tx) endHeld(now time.Time, o *outcome, row *runRow) error {
+func (t *Tx) endHeld(o *outcome, row *runRow) error {
 	row.Status, row.Error, row.EndedAt = o.End.Status, o.End.Error, toMillis(o.End.At)
-	row.UpdatedAt = max(toMillis(now), row.EndedAt)
+	row.UpdatedAt = row.EndedAt // so that one index serves both orders
 	row.Warnings = row.Warnings || o.Warnings
 	row.Seq = max(row.Seq, o.Seq)
 	if o.Steps != nil {
