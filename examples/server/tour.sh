@@ -14,7 +14,7 @@ declare -A p # what stands for the names in braces
 declare -A walked
 proof=(-H "Authorization: Bearer $token")
 routes=$(curl -sS --fail "$base/job-openapi.json" | grep -oE '"/[^"]*":\{|"(get|post|put|delete)":\{' | awk -F'"' '
-  /^"\// { path = $2; next } { print toupper($2) " " path }')
+  /^"\// { path = $2; next } path { print toupper($2) " " path }')
 
 # step METHOD PATH STATUS [BODY] [curl options]: one request. PATH is that of the document; a query may follow.
 step() {
@@ -156,7 +156,7 @@ step PUT '/teams/{slug}' 200 '{"name": "The tour"}'
 step PUT '/teams/{slug}/members/{username}' 200 '{"role": "designer"}'
 step DELETE '/teams/{slug}/members/{username}' 204
 step GET '/jobs/{id}/shares' 200
-step PUT '/jobs/{id}/shares/{principalId}' 201 '{"accessLevel": 3}'
+step PUT '/jobs/{id}/shares/{principalId}' 200 '{"accessLevel": 3}'
 step GET '/jobs/{id}/shares/{principalId}' 200
 step DELETE '/jobs/{id}/shares/{principalId}' 204
 step GET /tags 200
@@ -183,7 +183,7 @@ step GET "$run/progress" 200 '' -H 'Accept: text/event-stream'
 step GET "$run/logs" 200
 step POST "$run/_cancel" 409
 step POST "$run/_retry" 409 '{}'
-step POST '/jobs/{id}/_backfill' 202 '{"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z", "dryRun": true}'
+step POST '/jobs/{id}/_backfill' 200 '{"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z", "dryRun": true}'
 step GET '/jobs/{id}/history-stats' 200
 step GET /job-history 200
 step GET /job-history-stats 200
