@@ -36,7 +36,7 @@ const (
 // permissions are the groups in the words of contract 1.5, for the document.
 var permissions = map[group]string{
 	groupOpen: "open", groupIdentity: "identity", groupCreate: "jobs:create", groupRead: "read", groupRun: "job:run", groupEdit: "job:edit",
-	groupShare: "job:share", groupFull: "job:delete", groupSuper: "superuser", groupCluster: "cluster:manage",
+	groupTags: "tags:create", groupShare: "job:share", groupFull: "job:delete", groupSuper: "superuser", groupCluster: "cluster:manage",
 	groupOwn: "superuser, or the user itself", groupTeam: "superuser, or an admin of the team",
 }
 
