@@ -34,6 +34,7 @@ func TestOutage(t *testing.T) {
 	bodies := map[string]string{
 		"POST /jobs": `{"type":"ok","name":"x"}`, "PUT /jobs/:id": `{}`, "POST /jobs/:id/actions": `{"type":"plain","name":"x"}`,
 		"PUT /job-workers/:workerId": `{"status":"draining"}`, "PUT /job-limits": `{"tenantConcurrency":5}`,
+		"POST /tags": `{"name":"x"}`,
 	}
 	// These read no store.
 	standing := map[string]bool{
@@ -46,7 +47,7 @@ func TestOutage(t *testing.T) {
 		if route.Accounts || standing[name] {
 			continue
 		}
-		path := strings.NewReplacer(":id", unknownID, ":jobActionId", unknownID, ":historyId", unknownID, ":workerId", "w").Replace(route.Path)
+		path := strings.NewReplacer(":id", unknownID, ":jobActionId", unknownID, ":historyId", unknownID, ":workerId", "w", ":tagId", unknownID).Replace(route.Path)
 		if name == "GET /job-id" {
 			path += "?name=x"
 		}
