@@ -49,6 +49,7 @@ type API struct {
 	document func() ([]byte, error)
 
 	streams *quota
+	feed    *jobs.Feed
 	waiting *quota
 
 	// closing is closed by Close: streams and waiting requests end, new runs are refused.
@@ -77,6 +78,7 @@ func New(service *jobs.Service, o Options) (*API, error) {
 		service: service, options: o, prefix: o.Prefix, log: o.Logger, origin: http.NewCrossOriginProtection(),
 		streams: newQuota(orDefault(o.Streams, 500), orDefault(o.StreamsPerUser, 20)),
 		waiting: newQuota(orDefault(o.Waiting, 1000), orDefault(o.Waiting, 1000)),
+		feed:    service.NewFeed(),
 		closing: make(chan struct{}),
 	}
 	a.router = a.newRouter()

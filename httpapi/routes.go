@@ -85,6 +85,7 @@ var routes = slices.Concat(
 	part("shares", shareRoutes), part("tags", tagRoutes), part("tags", jobTagRoutes), part("favorites", favoriteRoutes),
 	part("schedules", scheduleRoutes),
 	part("schedules", forecastRoutes),
+	part("jobs", feedRoutes),
 	part("workers", workerRoutes),
 	part("drivers", driverRoutes),
 	part("session", sessionRoutes),

@@ -136,8 +136,13 @@ type listener struct {
 // listen opens a stream; the test fails if that is refused.
 func (c *client) listen(job jobs.ID, run jobs.RunID, headers ...string) *listener {
 	c.t.Helper()
+	return c.listenTo("/jobs/"+string(job)+"/history/"+string(run)+"/progress", headers...)
+}
+
+// listenTo is listen on any path.
+func (c *client) listenTo(path string, headers ...string) *listener {
+	c.t.Helper()
 	ctx, cancel := context.WithCancel(c.t.Context())
-	path := "/jobs/" + string(job) + "/history/" + string(run) + "/progress"
 	res, err := c.do(ctx, http.MethodGet, path, append(headers, "Accept", "text/event-stream")...)
 	if err != nil {
 		cancel()

@@ -23,6 +23,7 @@ type Store interface {
 	TagStore
 	FavoriteStore
 	SummaryStore
+	NewsStore
 	StartStore
 	RetryStore
 	BackfillStore
@@ -212,6 +213,8 @@ const (
 	TopicWorker
 	// TopicRun: runs have changed in any way.
 	TopicRun
+	// TopicNews: the feed has grown, see NewsStore.
+	TopicNews
 )
 
 // Watcher tells of changes, its own and those of other processes. It is a hint: what is missed is found by the next look.

@@ -85,6 +85,8 @@ type SummaryStore interface {
 	JobSummaries(ctx context.Context, q JobQuery) (Page[JobSummary], error)
 	// FlatJobs lists all jobs that match, by name; Sort, Start and Limit are not looked at. It is for lists of ten thousand.
 	FlatJobs(ctx context.Context, q JobQuery) ([]FlatJob, error)
+	// SummariesOf gives those of the jobs of a tenant that exist, in the order of ids, without what is a viewer's own. A draft is left out.
+	SummariesOf(ctx context.Context, tenant TenantID, ids []ID) ([]JobSummary, error)
 	// Durations gives, for jobs of a tenant, how long the successful ones (warnings included) among the n runs took that ended last, the
 	// newest first. Jobs without one are left out.
 	Durations(ctx context.Context, tenant TenantID, ids []ID, n int) (map[ID][]time.Duration, error)

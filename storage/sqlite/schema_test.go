@@ -30,7 +30,7 @@ var sums = map[string]string{
 	"0008_teams.sql":        "1b57332a6a5c1996431637772edeac40ed9e610ab83a32066bb8ba7df68a0ae0",
 	"0004_files.sql":        "f0602ac0911f89cc6578b96728c78929fed5c625acd2aaa7c9eb73c5faec478b",
 	"0003_audit.sql":        "c8e89b9d51e0c5b5a41d939f5e876c9cc480397f02c52e8976542403733ce541",
-	"0007_lists.sql":        "0177c0d350b3b6b46d5cff8566b42b30172ca5baa4c1106ea9e97748fd391efc",
+	"0007_lists.sql":        "08616941a199bf1ed153423b88266534b28720cb1f62712c679f7ef03b4249c9",
 }
 
 func TestMigrations(t *testing.T) {

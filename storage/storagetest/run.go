@@ -40,6 +40,7 @@ func subjects() []subject {
 		{"job", jobRules()},
 		{"job list", jobListRules()},
 		{"summary", summaryRules()},
+		{"news", newsRules()},
 		{"share", shareRules()},
 		{"tag", tagRules()},
 		{"favorite", favoriteRules()},

@@ -324,6 +324,7 @@ func (k *claiming) hand(row *runRow) error {
 	claim.Run = *run.Run
 	k.result.Claimed = append(k.result.Claimed, claim)
 	k.t.news.run(run.ID)
+	k.t.changedRun(run.Tenant, run.JobID, run.ID, jobs.RunRunning)
 	return nil
 }
 

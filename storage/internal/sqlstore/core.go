@@ -77,6 +77,7 @@ type Tx struct {
 	queued  map[jobs.TenantID]int
 	ended   map[endedOf]int
 	last    map[jobs.ID]*lastEnd
+	changes []storedChange
 	// onCommit is run after the commit, in order.
 	onCommit []func()
 	// nothingDone: the write found that its work was done before, so the audit rows of its context are not stored.
@@ -180,6 +181,9 @@ func (c *Core) write(ctx context.Context, operation string, do func(*Tx) error) 
 			return err
 		}
 		if err := t.flushLast(); err != nil {
+			return err
+		}
+		if err := t.flushChanges(); err != nil {
 			return err
 		}
 		return t.auditContext(ctx)

@@ -187,6 +187,7 @@ func (c *Core) dropDraft(t *Tx, draft *jobRow) error {
 		return err
 	}
 	c.defs.clear() // the id could be used again
+	t.changedJob(draft.Tenant, draft.EditingID)
 	for _, revision := range []int64{draft.BaseRevision, draft.BaseSource} {
 		if err := t.releaseRevision(draft.EditingID, revision); err != nil {
 			return err

@@ -27,6 +27,7 @@ func (t *Tx) insertEnded(r *runRow) error {
 	t.news.run(r.ID)
 	t.addEnded(endedOf{r.JobID, r.Revision, r.Status}, 1)
 	t.noteEnd(r)
+	t.changedRun(r.Tenant, r.JobID, r.ID, r.Status)
 	_, err := t.exec(sqlInsertEnded, r.ID, r.Tenant, r.JobID, r.OwnerID, r.Revision, r.Status, r.Trigger, r.TriggeredBy, r.RetryOf, r.WorkerID,
 		r.Fence, r.Urgency, r.NotBefore, r.FireAt, r.Losses, r.Attempt, toInt(r.CancelRequested), r.Params, r.Steps, toInt(r.Warnings), r.Error, r.Seq,
 		r.CreatedAt, r.UpdatedAt, r.StartedAt, r.EndedAt)

@@ -296,5 +296,6 @@ func (t *Tx) requeue(row *runRow, steps []jobs.Step, seq, notBefore, fence int64
 	t.addQueued(row.Tenant, 1)
 	t.news.run(row.ID)
 	t.news.add(jobs.TopicQueue)
+	t.changedRun(row.Tenant, row.JobID, row.ID, jobs.RunQueued)
 	return nil
 }

@@ -17,7 +17,7 @@ func ProductStatements() map[string]Statement {
 		"record": {sqlRecord, 8}, "promote": {sqlPromote, 3}, "promote_jobs": {sqlListWaiting, 1}, "start_open": {sqlCountOpen, 2},
 		"start_live": {sqlListLive, 2}, "plan_due": {sqlListDue, 2}, "plan_next": {sqlNextDue, 0}, "fire_run": {sqlGetFireRun, 2},
 		"takeover_held": {sqlListHeld, 1}, "job_states": {sqlListJobStates, 1},
-		"job_summaries": {sqlListSummaries, 1}, "job_recent": {sqlListRecent, 2}, "job_drafts_of": {sqlListMyDrafts, 2}, "job_tag_ids": {sqlListTagIDs, 1}, "job_durations": {sqlListDurations, 3}, "job_favorites_of": {sqlListFavoritesOf, 2}, "last_run": {sqlFindLast, 1}, "last_run_drop": {sqlDropLast, 1}, "prune_old": {sqlListOld, 3},
+		"job_summaries": {sqlListSummaries, 1}, "job_recent": {sqlListRecent, 2}, "job_drafts_of": {sqlListMyDrafts, 2}, "changes": {sqlListChanges, 2}, "changes_bounds": {sqlChangeBounds, 0}, "changes_trim": {sqlTrimChanges, 1}, "job_readers": {sqlListReaders, 2}, "job_tag_ids": {sqlListTagIDs, 1}, "job_durations": {sqlListDurations, 3}, "job_favorites_of": {sqlListFavoritesOf, 2}, "last_run": {sqlFindLast, 1}, "last_run_drop": {sqlDropLast, 1}, "prune_old": {sqlListOld, 3},
 		"prune_surplus": {sqlListSurplus, 3}, "jobs_by_slug": {sqlGetJobBySlug, 2},
 		"draft": {sqlGetDraft, 3}, "drafts_of_user": {sqlListDraftsOf, 2}, "editors": {sqlListEditors, 2},
 		"revisions": {sqlListRevisions, 3}, "revision_release": {sqlReleaseRevision, 3}, "job_drafts": {sqlListDrafts, 1},

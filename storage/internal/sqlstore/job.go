@@ -176,6 +176,7 @@ func (c *Core) insert(t *Tx, now time.Time, s saving) error {
 	if err := t.insertTags(j); err != nil {
 		return err
 	}
+	t.changedJob(j.Tenant, listed(j.ID, j.EditingID))
 	if !j.NextRunAt.IsZero() {
 		t.news.add(jobs.TopicPlan)
 	}
@@ -258,6 +259,7 @@ func (c *Core) save(t *Tx, now time.Time, s saving) error {
 	if err := t.withdraw(old, toMillis(j.NextRunAt), now); err != nil {
 		return err
 	}
+	t.changedJob(j.Tenant, listed(j.ID, j.EditingID), formerOwner(j, old)...)
 	if old.NextRunAt != toMillis(j.NextRunAt) || old.Enabled != j.Enabled {
 		t.news.add(jobs.TopicPlan)
 	}
@@ -276,6 +278,14 @@ func (c *Core) save(t *Tx, now time.Time, s saving) error {
 		return nil
 	}
 	return t.regulate(j.ID, j.Policies)
+}
+
+// formerOwner is whom a change of the owner may have taken the job from.
+func formerOwner(j *jobs.Job, old *jobRow) []jobs.PrincipalID {
+	if j.OwnerID == old.OwnerID || j.IsDraft() {
+		return nil
+	}
+	return []jobs.PrincipalID{old.OwnerID}
 }
 
 // laterOf gives the job with an UpdatedAt that does not go back: shares and tags may have moved it since the job was read.
@@ -328,6 +338,11 @@ const (
 	WHERE  editing_id = ?`
 )
 
+// sqlListReaders: primary keys.
+const sqlListReaders = `
+	SELECT owner_id FROM jobs WHERE id = ?
+	UNION SELECT principal_id FROM job_shares WHERE job_id = ?`
+
 // sqlDeleteJob removes what belongs to a job, in the order of references.
 var sqlDeleteJob = []string{
 	`DELETE FROM run_logs WHERE run_id IN (SELECT id FROM run_history WHERE job_id = ?)`,
@@ -376,6 +391,11 @@ func (c *Core) DeleteJob(ctx context.Context, now time.Time, tenant jobs.TenantI
 		if job.EditingID != "" {
 			return c.dropDraft(t, job)
 		}
+		var readers []jobs.PrincipalID
+		if err := t.all(&readers, sqlListReaders, id, id); err != nil {
+			return err
+		}
+		t.changedJob(tenant, id, readers...)
 		for _, gone := range append(drafts, id) {
 			if err := c.removeJob(t, tenant, gone); err != nil {
 				return err

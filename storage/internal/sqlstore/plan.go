@@ -94,6 +94,7 @@ func (c *Core) planJob(t *Tx, now time.Time, job *jobRow, result *jobs.PlanResul
 	if err := p.carryOut(result); err != nil {
 		return err
 	}
+	t.changedJob(job.Tenant, job.ID)
 	_, err = t.exec(sqlMoveNext, orNull(toMillis(plan.Next)), job.ID, job.NextRunAt)
 	return err
 }
@@ -113,6 +114,7 @@ func (t *Tx) disable(now time.Time, job *jobRow, reason string, result *jobs.Pla
 		return err
 	}
 	t.news.add(jobs.TopicPlan)
+	t.changedJob(job.Tenant, job.ID)
 	if _, err = t.exec(sqlDisable, toMillis(now), job.ID); err != nil {
 		return err
 	}

@@ -25,10 +25,10 @@ const (
 	WHERE  run_id IN LIST(?)`
 	// sqlCountHistory: lookups by primary key.
 	sqlCountHistory = `
-	SELECT job_id, revision, status, count(*) AS runs
+	SELECT tenant, job_id, revision, status, count(*) AS runs
 	FROM   run_history
 	WHERE  id IN LIST(?)
-	GROUP  BY job_id, revision, status`
+	GROUP  BY tenant, job_id, revision, status`
 	sqlDeleteHistory = `
 	DELETE FROM run_history
 	WHERE  id IN LIST(?)`
@@ -47,6 +47,7 @@ func (t *Tx) removeRuns(ids []jobs.RunID) (int, error) {
 		return 0, err
 	}
 	var counts []struct {
+		Tenant   jobs.TenantID  `db:"tenant"`
 		JobID    jobs.ID        `db:"job_id"`
 		Revision int64          `db:"revision"`
 		Status   jobs.RunStatus `db:"status"`
@@ -58,6 +59,7 @@ func (t *Tx) removeRuns(ids []jobs.RunID) (int, error) {
 	for _, c := range counts {
 		t.addEnded(endedOf{c.JobID, c.Revision, c.Status}, -c.Runs)
 		t.lastOf(c.JobID).removed = true
+		t.changedJob(c.Tenant, c.JobID)
 	}
 	t.news.add(jobs.TopicRun)
 	for _, id := range ids {

@@ -80,6 +80,7 @@ func (t *Tx) insertRunWith(job *jobRow, run *jobs.Run, driverSet int64, steps st
 	}
 	t.addQueued(run.Tenant, 1)
 	t.news.run(run.ID)
+	t.changedRun(run.Tenant, run.JobID, run.ID, jobs.RunQueued)
 	if !run.Blocked {
 		t.news.add(jobs.TopicQueue)
 	}

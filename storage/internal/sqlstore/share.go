@@ -102,6 +102,7 @@ func (t *Tx) share(tenant jobs.TenantID, id jobs.ID, p jobs.PrincipalID) (*jobRo
 
 // touchJob moves the UpdatedAt of a job whose definition stays, always to a later one.
 func (t *Tx) touchJob(job *jobRow, now time.Time) error {
+	t.changedJob(job.Tenant, listed(job.ID, job.EditingID))
 	_, err := t.exec(sqlTouchJob, max(toMillis(now), job.UpdatedAt+1), job.ID)
 	return err
 }
@@ -158,6 +159,7 @@ func (c *Core) DeleteShare(ctx context.Context, now time.Time, tenant jobs.Tenan
 		if _, err := t.exec(sqlDeleteShare, id, p); err != nil {
 			return err
 		}
+		t.changedJob(tenant, id, p)
 		return t.touchJob(job, now)
 	})
 }

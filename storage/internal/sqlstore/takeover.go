@@ -24,6 +24,7 @@ func (c *Core) TakeOver(ctx context.Context, now time.Time, id jobs.WorkerID, se
 			return err
 		}
 		t.news.add(jobs.TopicWorker)
+		t.changedWorker(id)
 		var rows []runRow
 		if err := t.all(&rows, sqlListHeld, id); err != nil {
 			return err

@@ -24,6 +24,7 @@ func (c *Core) RegisterWorker(ctx context.Context, now time.Time, w jobs.Worker)
 			return jobs.Conflict("the worker %s exists already", w.ID)
 		}
 		t.news.add(jobs.TopicWorker)
+		t.changedWorker(w.ID)
 		return err
 	})
 }
@@ -180,6 +181,7 @@ func (c *Core) StopWorker(ctx context.Context, now time.Time, id jobs.WorkerID) 
 			return err
 		}
 		t.news.add(jobs.TopicWorker)
+		t.changedWorker(id)
 		switch {
 		case n > 0:
 			return nil
@@ -299,6 +301,7 @@ func (c *Core) SteerWorker(ctx context.Context, id jobs.WorkerID, status jobs.Wo
 			return jobs.Conflict("the worker is %s", row.Status)
 		}
 		t.news.add(jobs.TopicWorker)
+		t.changedWorker(id)
 		return nil
 	})
 }
@@ -318,6 +321,7 @@ func (c *Core) DeleteWorker(ctx context.Context, id jobs.WorkerID) error {
 			return jobs.Conflict("the worker is %s", row.Status)
 		}
 		t.news.add(jobs.TopicWorker)
+		t.changedWorker(id)
 		_, err = t.exec(sqlDeleteWorker, id)
 		return err
 	})

@@ -19,4 +19,10 @@ WHERE  place = 1;
 DROP INDEX run_history_ended;
 CREATE INDEX run_history_ended ON run_history (job_id, ended_at, id, status, started_at);
 
+-- What has changed, one row for each commit that changed something that lists show; old rows are removed. The newest row stays, so numbers grow.
+CREATE TABLE changes (
+	seq      INTEGER NOT NULL PRIMARY KEY,
+	document TEXT    NOT NULL
+) STRICT;
+
 PRAGMA user_version = 7;
