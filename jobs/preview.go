@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"time"
 )
 
@@ -107,7 +108,8 @@ func (c *Client) preview(
 		return nil, err
 	}
 	out := &Preview{}
-	if NamesDatasets(settings.data) || len(a.Condition.Aliases()) > 0 {
+	attached := func(x Attachment) bool { return NamesDatasets(x.Data) }
+	if NamesDatasets(settings.data) || len(a.Condition.Aliases()) > 0 || slices.ContainsFunc(a.Attachments, attached) {
 		if out.Warnings, err = c.previewDatasets(ctx, j, values); err != nil {
 			return nil, err
 		}

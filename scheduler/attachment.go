@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/carillon-go/carillon/jobs"
@@ -31,7 +32,13 @@ func (r *run) renderings(ctx context.Context, i int, task *jobs.Task) ([]renderi
 			kind: jobs.DriverAttachment, data: a.Data, secrets: a.Secrets, field: jobs.AttachmentField(action.ID, a.ID),
 		})
 		if err != nil {
-			return nil, jobs.Permanent(r.redacted(fmt.Errorf("attachment %q: %w", a.Name, err)))
+			err = fmt.Errorf("attachment %q: %w", a.Name, err)
+		}
+		switch {
+		case errors.Is(err, errReading): // another try of the step may read them
+			return nil, r.redacted(err)
+		case err != nil:
+			return nil, jobs.Permanent(r.redacted(err))
 		}
 		own := *task
 		own.Data = data
