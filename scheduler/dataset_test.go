@@ -332,7 +332,7 @@ func TestDatasets_outage(t *testing.T) {
 		w.equal("error", r.Error, "ask for the rights of the owner on datasets: broken index")
 		until.Store(time.Now().Add(time.Hour).Unix())
 		begun := time.Now()
-		r = w.ended(w.queue(j), jobs.RunError)
+		w.ended(w.queue(j), jobs.RunError)
 		if waited := time.Since(begun); waited < 5*time.Minute || waited > 15*time.Minute {
 			t.Errorf("the run gave up after %s", waited)
 		}

@@ -217,8 +217,11 @@ func idsOf(page jobs.Page[jobs.Snapshot]) []jobs.SnapshotID {
 }
 
 func notFound(what string, err error) error {
-	if !errors.Is(err, jobs.ErrNotFound) {
-		return fmt.Errorf("%s: error is %v, want ErrNotFound", what, err)
+	switch {
+	case err == nil:
+		return fmt.Errorf("%s: no error, want ErrNotFound", what)
+	case !errors.Is(err, jobs.ErrNotFound):
+		return fmt.Errorf("%s: want ErrNotFound, got %w", what, err)
 	}
 	return nil
 }
