@@ -311,3 +311,60 @@ func TestAccounts_Principals(t *testing.T) {
 		t.Errorf("Principals of another tenant: %v, error %v; want none", got, err)
 	}
 }
+
+// The first user of a further tenant is its superuser and does not manage the cluster.
+func TestAccounts_EnsureAdmin_of_another_tenant(t *testing.T) {
+	t.Parallel()
+	a := newAccounts(t, openStore(t), identity.Options{})
+	password, created, err := a.EnsureAdmin(t.Context(), "globex", "admin")
+	if err != nil || !created {
+		t.Fatalf("EnsureAdmin: created %t, error %v", created, err)
+	}
+	_, id, err := a.Login(t.Context(), home, "admin@globex", jobs.Secret(password))
+	if err != nil {
+		t.Fatal(err)
+	}
+	who := wantIn(t, a, with(t, a, id, ""), "as the first user of globex")
+	want := jobs.Principal{Tenant: "globex", User: "admin", Superuser: true, Rights: jobs.Rights{CreateJobs: true, CreateTags: true}}
+	if diff := cmp.Diff(want, who.Principal); diff != "" {
+		t.Errorf("principal (-want +got):\n%s", diff)
+	}
+}
+
+// Log-ins, failures, log-outs and tokens are written down; a name that nobody has is not, for it may be a password in the wrong field.
+func TestAccounts_audit(t *testing.T) {
+	t.Parallel()
+	a, store := withMara(t)
+	ctx := t.Context()
+	id := signIn(t, a)
+	for _, name := range []string{string(mara), "canary-typed-as-name", "canary@no-such-tenant"} {
+		if _, _, err := a.Login(ctx, home, name, "canary-password"); !errors.Is(err, jobs.ErrUnauthenticated) {
+			t.Fatal(err)
+		}
+	}
+	r := with(t, a, id, "")
+	c := a.As(wantIn(t, a, r, "before log-out"), home)
+	token, _, err := c.CreateToken(ctx, identity.TokenSpec{Name: "x"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(c.DeleteToken(ctx, token.ID), c.Logout(r), c.Logout(r)); err != nil {
+		t.Fatal(err)
+	}
+	page, err := store.Audit(ctx, jobs.AuditQuery{Tenant: tenant})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, row := range page.Items {
+		got = append(got, strings.Join([]string{string(row.Action), string(row.Actor), row.Kind, row.Object, string(row.Result)}, " "))
+	}
+	want := []string{
+		"logout mara.lind user mara.lind ok", "delete mara.lind token " + token.ID + " ok", "create mara.lind token " + token.ID + " ok",
+		"login.failed  user  denied", "login.failed  user  denied", "login.failed  user mara.lind denied",
+		"login mara.lind user mara.lind ok", "create system user mara.lind ok",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("audit, newest first (-want +got):\n%s", diff)
+	}
+}
