@@ -45,8 +45,10 @@ func userRows(before, after jobs.User) []jobs.AuditRow {
 		name    string
 		changed bool
 	}{
-		{"displayName", before.DisplayName != after.DisplayName}, {"email", before.Email != after.Email},
-		{"permissions", before.Rights != after.Rights}, {"superuser", before.Superuser != after.Superuser},
+		{"displayName", before.DisplayName != after.DisplayName},
+		{"email", before.Email != after.Email},
+		{"permissions", before.Rights != after.Rights},
+		{"superuser", before.Superuser != after.Superuser},
 	} {
 		if f.changed {
 			fields = append(fields, f.name)
