@@ -35,7 +35,8 @@ func TestFireChanges(t *testing.T) {
 			// In Berlin clocks go forward on 29 March: 05:00 is 04:00Z before and 03:00Z after.
 			name: "an hour later over a clock change", before: cronOf("0 5 * * *", "Europe/Berlin"), after: cronOf("0 6 * * *", "Europe/Berlin"), days: 3,
 			want: [3]int{0, 0, 3}, moved: []jobs.MovedFire{
-				{From: at("2026-03-28T04:00:00Z"), To: at("2026-03-28T05:00:00Z")}, {From: at("2026-03-29T03:00:00Z"), To: at("2026-03-29T04:00:00Z")},
+				{From: at("2026-03-28T04:00:00Z"), To: at("2026-03-28T05:00:00Z")},
+				{From: at("2026-03-29T03:00:00Z"), To: at("2026-03-29T04:00:00Z")},
 				{From: at("2026-03-30T03:00:00Z"), To: at("2026-03-30T04:00:00Z")},
 			},
 		},

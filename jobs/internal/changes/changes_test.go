@@ -43,24 +43,30 @@ func TestBetween(t *testing.T) {
 		{"an empty object that comes", document{}, one(document{}), []string{`added name: name set to {}`}},
 		{"an object in place of a value", one("A"), one(document{"a": 1}), []string{`changed name: name changed from "A" to {"a":1}`}},
 		{"an array as a whole", one([]any{"a"}), one([]any{"a", "b"}), []string{`changed name: name changed from ["a"] to ["a","b"]`}},
-		{"what counts as one", one(changes.Whole{Value: document{"a": 1}}), one(changes.Whole{Value: document{"a": 2}}),
-			[]string{`changed name: name changed from {"a":1} to {"a":2}`}},
+		{
+			"what counts as one", one(changes.Whole{Value: document{"a": 1}}), one(changes.Whole{Value: document{"a": 2}}),
+			[]string{`changed name: name changed from {"a":1} to {"a":2}`},
+		},
 		{"a secret", one(changes.Hidden{Seal: "1"}), one(changes.Hidden{Seal: "2"}), []string{`changed name: secret name changed`}},
 		{"the same secret", one(changes.Hidden{Seal: "1"}), one(changes.Hidden{Seal: "1"}), nil},
 		{"a secret that comes", document{}, one(changes.Hidden{Seal: "2"}), []string{`added name: secret name set`}},
 		{"switched off", document{"enabled": true}, document{"enabled": false}, []string{`changed enabled: switched off`}},
 		{
-			"an entry that goes, one that comes and one that is changed", document{"x": list(entry("1", nil), entry("2", document{"a": 1}))},
+			"an entry that goes, one that comes and one that is changed",
+			document{"x": list(entry("1", nil), entry("2", document{"a": 1}))},
 			document{"x": list(entry("2", document{"a": 2}), entry("3", nil))},
 			[]string{`removed x[0]: action "T1" removed`, `changed x[0].a: action "T2": a changed from 1 to 2`, `added x[1]: action "T3" added at position 2`},
 		},
 		{
-			"an entry that is moved to the end", document{"x": list(entry("1", nil), entry("2", nil), entry("3", nil))},
-			document{"x": list(entry("2", nil), entry("3", nil), entry("1", nil))}, []string{`moved x[2]: action "T1" moved from position 1 to 3`},
+			"an entry that is moved to the end",
+			document{"x": list(entry("1", nil), entry("2", nil), entry("3", nil))},
+			document{"x": list(entry("2", nil), entry("3", nil), entry("1", nil))},
+			[]string{`moved x[2]: action "T1" moved from position 1 to 3`},
 		},
 		{"a list that comes", document{}, document{"x": list(entry("1", nil))}, []string{`added x[0]: action "T1" added at position 1`}},
 		{
-			"an entry of an entry", document{"x": list(entry("1", document{"y": list(entry("8", document{"a": 1}))}))},
+			"an entry of an entry",
+			document{"x": list(entry("1", document{"y": list(entry("8", document{"a": 1}))}))},
 			document{"x": list(entry("1", document{"y": list(entry("8", document{"a": 2}))}))},
 			[]string{`changed x[0].y[0].a: action "T1", action "T8": a changed from 1 to 2`},
 		},
@@ -100,8 +106,11 @@ func TestConflicts(t *testing.T) {
 		{"a part of what goes", without1, change1, []string{"x[0]"}},
 		{"gone on both sides", without1, without1, nil},
 		{"a move and a change of another entry", swap, change1, nil},
-		{"an entry that both add", func(d document) { d["x"] = list(entry("9", document{"a": 1})) },
-			func(d document) { d["x"] = list(entry("9", document{"a": 2})) }, []string{"x[0]"}},
+		{
+			"an entry that both add", func(d document) { d["x"] = list(entry("9", document{"a": 1})) },
+			func(d document) { d["x"] = list(entry("9", document{"a": 2})) },
+			[]string{"x[0]"},
+		},
 	} {
 		var got []string
 		for _, c := range changes.Conflicts(base, with(tc.mine), with(tc.other)) {
