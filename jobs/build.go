@@ -238,6 +238,11 @@ func (c *Client) patchAction(ctx context.Context, j *Job, i int, p ActionPatch) 
 
 // applyPatch changes a job that was read (contract 2.4).
 func (c *Client) applyPatch(ctx context.Context, j *Job, p JobPatch, at time.Time) error {
+	if p.Enabled.Value && !j.Enabled {
+		if err := c.mayEnable(ctx, j); err != nil {
+			return err
+		}
+	}
 	var f Faults
 	if p.Type.Set && (p.Type.Null || p.Type.Value != j.Type) {
 		f.Add("type", "cannot be changed; it is %q", j.Type)

@@ -226,7 +226,11 @@ func (c *Client) landed(ctx context.Context, original, draft *Job) (*Job, error)
 	if next.Definition, err = l.definition(ctx, at, c.service.reseal); err != nil {
 		return nil, err
 	}
-	next.Enabled = l.enabled()
+	if next.Enabled = l.enabled(); next.Enabled && !original.Enabled {
+		if err := c.mayEnable(ctx, original); err != nil {
+			return nil, err
+		}
+	}
 	if next.Enabled != original.Enabled || next.Policies.Jitter != original.Policies.Jitter || !sameSchedule(next.Schedule, original.Schedule) {
 		next.NextRunAt = next.nextRun(at)
 	}

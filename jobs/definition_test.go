@@ -104,7 +104,7 @@ func TestJob_survives_the_store(t *testing.T) {
 	f := &filler{TB: t, fixed: map[string]any{
 		"Job.ID": jobs.NewID(), "Policies.Overlap": jobs.OverlapQueue, "Job.Revision": int64(1),
 		// A draft has neither of those that it would lack, and no job has them that are filled by reads.
-		"Job.EditingID": nil, "Job.Base": nil, "Job.Note": nil, "Job.LockedAt": nil, "Job.LastRun": nil, "Job.Shares": nil, "Job.Tags": nil, "Job.Broken": nil,
+		"Job.EditingID": nil, "Job.Base": nil, "Job.Note": nil, "Job.LockedAt": nil, "Job.LastRun": nil, "Job.Shares": nil, "Job.Tags": nil, "Job.HandedOver": nil, "Job.Broken": nil,
 		// Derived from the job, not stored.
 		"Schedule.Offset": nil,
 	}}

@@ -40,6 +40,8 @@ type Job struct {
 	LastRun *LastRun
 	// Shares are in the order of their principals. InsertJob stores them too; a draft has none.
 	Shares []Share
+	// HandedOver: it was handed over, and nobody has switched it on since; see Client.HandOver. A SaveJob that enables it ends that.
+	HandedOver bool
 	// Tags are in the order in which the job got them. InsertJob stores them too, by the id of each tag; a draft has none.
 	Tags []JobTag
 	// Broken says why the stored definition cannot be read; empty as a rule. Such a job has of its definition only what the store keeps

@@ -20,6 +20,7 @@ type Store interface {
 	ShareStore
 	DraftStore
 	RevisionStore
+	OwnerStore
 	TagStore
 	FavoriteStore
 	SummaryStore

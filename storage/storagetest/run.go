@@ -42,6 +42,7 @@ func subjects() []subject {
 		{"summary", summaryRules()},
 		{"news", newsRules()},
 		{"share", shareRules()},
+		{"owner", ownerRules()},
 		{"tag", tagRules()},
 		{"favorite", favoriteRules()},
 		{"file", fileRules()},

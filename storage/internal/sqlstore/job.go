@@ -256,6 +256,11 @@ func (c *Core) save(t *Tx, now time.Time, s saving) error {
 	if _, err := t.exec(sqlUpdateJob, jobArgs(j, set)...); err != nil {
 		return c.jobConflict(j, err)
 	}
+	if j.Enabled && !old.Enabled {
+		if _, err := t.exec(sqlDeleteHandover, j.ID); err != nil {
+			return err
+		}
+	}
 	if err := t.withdraw(old, toMillis(j.NextRunAt), now); err != nil {
 		return err
 	}

@@ -289,6 +289,9 @@ func (v *View) complete(rows []jobRow) ([]*jobs.Job, error) {
 	if err := v.addShares(byID, names); err != nil {
 		return nil, err
 	}
+	if err := v.addHandovers(byID, names); err != nil {
+		return nil, err
+	}
 	return out, v.addTags(byID, names)
 }
 
