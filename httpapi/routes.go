@@ -81,7 +81,7 @@ var routes = slices.Concat(
 	part("actions", actionRoutes),
 	part("actions", reorderRoutes), part("attachments", attachmentRoutes), part("attachments", fileRoutes),
 	part("datasets", datasetRoutes), part("datasets", snapshotRoutes), part("pickers", pickerRoutes),
-	part("history", runRoutes),
+	part("history", runRoutes), part("history", statsRoutes),
 	part("shares", shareRoutes), part("tags", tagRoutes), part("tags", jobTagRoutes), part("favorites", favoriteRoutes), part("jobs", ownerRoutes),
 	part("schedules", scheduleRoutes),
 	part("schedules", forecastRoutes),

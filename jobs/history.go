@@ -6,6 +6,8 @@ import "context"
 type HistoryStore interface {
 	// JobNames gives the present names of jobs of one tenant; unknown jobs, and those that are Broken, are left out.
 	JobNames(ctx context.Context, tenant TenantID, ids []ID) (map[ID]string, error)
+	// RunStats counts and measures the runs of each day of the query, in its order; none for an unknown job. All days are of one state.
+	RunStats(ctx context.Context, q StatsQuery) ([]DayStats, error)
 }
 
 // HistoryRun is a run in the history of a tenant.

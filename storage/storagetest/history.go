@@ -31,6 +31,7 @@ func historyRules() []rule {
 		{"a list is filtered by owner and worker", historyOwner},
 		{"a summary is the run without params and steps", historySummary},
 		{"names of jobs are those of now, of the tenant alone", historyNames},
+		{"runs are counted and measured by the day in which they were queued", historyStats},
 	}
 }
 
@@ -341,4 +342,18 @@ func historyNames(ctx context.Context, s jobs.Store) error {
 	givenRevision(ctx, s, j, 1, named("Renamed"))
 	return errors.Join(same("names", must(s.JobNames(ctx, tenant, []jobs.ID{j.ID, other.ID, jobs.NewID()})), map[jobs.ID]string{j.ID: "Renamed"}),
 		same("without ids", len(must(s.JobNames(ctx, tenant, nil))), 0))
+}
+
+func historyStats(ctx context.Context, s jobs.Store) error {
+	a := givenAlbum(ctx, s)
+	days := []time.Time{t0.Add(-time.Minute), at(2), at(9)}
+	got := must(s.RunStats(ctx, jobs.StatsQuery{Tenant: tenant, JobID: a.job.ID, Days: days}))
+	all := must(s.RunStats(ctx, jobs.StatsQuery{Tenant: tenant, Days: days}))
+	none := must(s.RunStats(ctx, jobs.StatsQuery{Tenant: tenant, ReadableBy: []jobs.PrincipalID{"nobody"}, Days: days}))
+	if len(got) != 2 || len(none) != 2 {
+		return same("number of days", len(got)+len(none), 4)
+	}
+	return errors.Join(same("the first day", got[0].Counts, map[jobs.RunStatus]int{jobs.RunSuccess: 1, jobs.RunWarning: 1}), same("measured", got[0].Measured, 2),
+		same("the second day", got[1].Counts, map[jobs.RunStatus]int{jobs.RunError: 1, jobs.RunCanceled: 1, jobs.RunRunning: 1, jobs.RunQueued: 1}),
+		same("measured without the canceled one", got[1].Measured, 1), same("of the tenant", all, got), same("of nobody", len(none[0].Counts)+len(none[1].Counts), 0))
 }
