@@ -1,0 +1,155 @@
+package httpapi_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http/httptest"
+	"slices"
+)
+
+// edit makes the caller's draft of a job, or gets the one that is there (contract 5.1).
+func (p *play) edit() {
+	c, path, j := p.target()
+	want := c.refused(j, 3)
+	if want == 0 {
+		want = 200
+	}
+	answer := p.ask(c, want, "POST", path+"/_edit", nil)
+	if want != 200 || answer == nil {
+		return
+	}
+	if j.original != nil {
+		p.same("the draft of a draft", p.m.view(c, j), answer)
+		return
+	}
+	if d := p.m.draft(c, j); d != nil {
+		p.same("the draft that was there", p.m.view(c, d), answer)
+		return
+	}
+	d := &modelJob{
+		tenant: j.tenant, owner: c.user, kind: j.kind, name: j.name, description: j.description, enabled: j.enabled, every: j.every, anchor: j.anchor,
+		shares: map[string]int{}, favorites: map[string]bool{}, tags: map[string]bool{}, original: j, base: j.defn,
+	}
+	for _, a := range j.actions {
+		d.actions = append(d.actions, modelAction{origin: a.id, kind: a.kind, name: a.name})
+	}
+	p.born(c, d, answer)
+	for _, a := range d.actions {
+		if slices.ContainsFunc(j.actions, func(b modelAction) bool { return a.id == b.id }) {
+			p.t.Errorf("an action of the draft has the id of one of the original: %s", a.id)
+		}
+	}
+}
+
+// draftOf is the job and the draft that a path names for a caller: the original's id, or that of the caller's own draft.
+func (p *play) draftOf(c modelCaller, j *modelJob) (original, draft *modelJob) {
+	if j != nil && j.original != nil {
+		return j.original, j
+	}
+	return j, p.m.draft(c, j)
+}
+
+func (p *play) getDraft() {
+	c, path, j := p.target()
+	want := c.refused(j, 1)
+	_, d := p.draftOf(c, j)
+	switch {
+	case want != 0:
+	case d == nil:
+		want = 404
+	default:
+		want = 200
+	}
+	answer := p.ask(c, want, "GET", path+"/draft", nil)
+	if want == 200 {
+		p.same("the draft", p.m.view(c, d), answer)
+	}
+}
+
+func (p *play) discard() {
+	c, path, j := p.target()
+	want := c.refused(j, 1)
+	_, d := p.draftOf(c, j)
+	switch {
+	case want != 0:
+	case d == nil:
+		want = 404
+	default:
+		want = 204
+	}
+	p.ask(c, want, "DELETE", path+"/draft", nil)
+	if want == 204 {
+		p.m.remove(d)
+	}
+}
+
+// commit publishes a draft (contract 5.2).
+func (p *play) commit() {
+	c, path, j := p.target()
+	force := p.chance(30)
+	want := c.refused(j, 1)
+	original, d := p.draftOf(c, j)
+	switch {
+	case want != 0:
+	case d == nil && c.level(j) >= 3:
+		want = 404
+	case c.level(original) < 3:
+		want = 403
+	case original.defn != d.base && !force:
+		want = 409
+	default:
+		want = 200
+	}
+	answer := p.ask(c, want, "POST", path+one(p, []string{"/_commit", "/draft/_commit"}), map[string]any{"force": force})
+	if want != 200 || answer == nil {
+		return
+	}
+	original.changed(true)
+	if original.every != d.every {
+		original.every, original.anchor = d.every, d.anchor
+	}
+	original.name, original.description, original.enabled = d.name, d.description, d.enabled
+	original.actions = nil
+	for _, a := range d.actions {
+		if a.origin != "" {
+			a.id, a.origin = a.origin, ""
+		}
+		original.actions = append(original.actions, a)
+	}
+	p.m.remove(d)
+	p.same("the published job", p.m.view(c, original), answer)
+}
+
+// drafts lists the caller's drafts (contract 5.6).
+func (p *play) drafts() {
+	c := p.caller()
+	want := []string{}
+	for _, d := range p.m.jobs {
+		if d.original != nil && d.owner == c.user && d.tenant == c.tenant {
+			want = append(want, d.id+" of "+d.original.id)
+		}
+	}
+	got := []string{}
+	for _, item := range p.askList(c, "/job-drafts") {
+		editing, _ := item["editing"].(map[string]any)
+		got = append(got, fmt.Sprint(item["id"], " of ", editing["id"]))
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	p.same("the drafts", want, toAny(got))
+}
+
+// askList is ask for an answer that is a plain array.
+func (p *play) askList(c modelCaller, path string) []map[string]any {
+	p.t.Helper()
+	r := httptest.NewRequestWithContext(p.t.Context(), "GET", "/api"+path, nil)
+	r.Header.Set(callerHeader, c.name)
+	w := httptest.NewRecorder()
+	p.w.api.ServeHTTP(w, r)
+	p.trace = append(p.trace, fmt.Sprintf("GET %s as %s: %d", path, c.name, w.Code))
+	var list []map[string]any
+	if err := json.Unmarshal(w.Body.Bytes(), &list); w.Code != 200 || err != nil {
+		p.t.Errorf("GET %s as %s: status %d, %v: %s", path, c.name, w.Code, err, w.Body)
+	}
+	return list
+}
