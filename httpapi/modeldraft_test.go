@@ -29,6 +29,7 @@ func (p *play) edit() {
 	d := &modelJob{
 		tenant: j.tenant, owner: c.user, kind: j.kind, name: j.name, description: j.description, enabled: j.enabled, every: j.every, anchor: j.anchor,
 		shares: map[string]int{}, favorites: map[string]bool{}, tags: map[string]bool{}, original: j, base: j.defn,
+		enabledThen: j.enabled,
 	}
 	for _, a := range j.actions {
 		d.actions = append(d.actions, modelAction{origin: a.id, kind: a.kind, name: a.name})
@@ -104,11 +105,14 @@ func (p *play) commit() {
 	if want != 200 || answer == nil {
 		return
 	}
-	original.changed(true)
+	before := *original
 	if original.every != d.every {
 		original.every, original.anchor = d.every, d.anchor
 	}
-	original.name, original.description, original.enabled = d.name, d.description, d.enabled
+	if d.enabled != d.enabledThen { // a draft that says nothing of it leaves it as it is
+		original.enabled = d.enabled
+	}
+	original.name, original.description = d.name, d.description
 	original.actions = nil
 	for _, a := range d.actions {
 		if a.origin != "" {
@@ -116,6 +120,7 @@ func (p *play) commit() {
 		}
 		original.actions = append(original.actions, a)
 	}
+	original.changed(!original.same(&before))
 	p.m.remove(d)
 	p.same("the published job", p.m.view(c, original), answer)
 }
@@ -152,4 +157,10 @@ func (p *play) askList(c modelCaller, path string) []map[string]any {
 		p.t.Errorf("GET %s as %s: status %d, %v: %s", path, c.name, w.Code, err, w.Body)
 	}
 	return list
+}
+
+// same tells whether two states of a job have one definition.
+func (j *modelJob) same(other *modelJob) bool {
+	return j.name == other.name && j.description == other.description && j.enabled == other.enabled && j.every == other.every &&
+		slices.Equal(j.actions, other.actions)
 }

@@ -49,11 +49,25 @@ func TestModel(t *testing.T) {
 			p.pass(time.Second)
 			p.command()
 			if t.Failed() {
-				t.Fatalf("seed %d, command %d; the last ones were\n%s", *modelSeed, len(p.trace), strings.Join(p.trace[max(0, len(p.trace)-12):], "\n"))
+				t.Fatalf("seed %d, command %d; the story is\n%s", *modelSeed, len(p.trace), p.story())
 			}
 		}
 		w.check()
 	})
+}
+
+// story is what led to the last command: what was asked of the job that it names, and the last commands of all.
+func (p *play) story() string {
+	last := p.trace[len(p.trace)-1]
+	id, _, _ := strings.Cut(strings.TrimPrefix(strings.Fields(last)[2], "/jobs/"), "/")
+	id, _, _ = strings.Cut(id, "?")
+	var lines []string
+	for i, line := range p.trace {
+		if len(p.trace)-i <= 5 || strings.Contains(line, id) && !strings.HasSuffix(line, ": 404") && !strings.HasSuffix(line, ": 403") {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines[max(0, len(lines)-40):], "\n")
 }
 
 // commands are what can happen, each with its weight.
@@ -119,7 +133,7 @@ func (p *play) ask(c modelCaller, want int, method, path string, body any) map[s
 	r.Header.Set(callerHeader, c.name)
 	w := httptest.NewRecorder()
 	p.w.api.ServeHTTP(w, r)
-	p.trace = append(p.trace, fmt.Sprintf("%s %s as %s %s: %d", method, path, c.name, text, w.Code))
+	p.trace = append(p.trace, fmt.Sprintf("%s %s %s as %s %s: %d", p.m.now.Format(time.TimeOnly), method, path, c.name, text, w.Code))
 	if w.Code != want {
 		p.t.Errorf("%s %s as %s %s: status %d, want %d: %s", method, path, c.name, text, w.Code, want, w.Body)
 		return nil

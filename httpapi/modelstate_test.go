@@ -32,6 +32,8 @@ type modelJob struct {
 	// of a draft: the job that it was made of, and how often that one had been changed then.
 	original *modelJob
 	base     int
+	// enabledThen is what that job was then.
+	enabledThen bool
 	// handedOver: only the owner and superusers may switch it on (contract 14.5).
 	handedOver bool
 }
