@@ -11,7 +11,7 @@ func (p *play) createJob() {
 	c := p.caller()
 	j := &modelJob{
 		tenant: c.tenant, owner: c.user, kind: one(p, []string{"ok", "ok", "fail"}), name: one(p, modelNames), enabled: true, anchor: p.m.now,
-		shares: map[string]int{}, favorites: map[string]bool{}, tags: map[string]bool{},
+		shares: map[string]int{}, favorites: map[string]bool{},
 	}
 	body := map[string]any{"type": j.kind, "name": j.name}
 	if p.chance(40) {

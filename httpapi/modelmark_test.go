@@ -75,7 +75,7 @@ func (p *play) deleteTag() {
 	if want == 204 {
 		delete(p.m.tags, id)
 		for _, j := range p.m.jobs {
-			delete(j.tags, id)
+			j.untag(id)
 		}
 	}
 }
@@ -94,8 +94,8 @@ func (p *play) tagJob() {
 		want = 200
 	}
 	p.ask(c, want, "PUT", path+"/tags/"+id, map[string]any{})
-	if want == 200 {
-		j.tags[id] = true
+	if want == 200 && !slices.Contains(j.tags, id) {
+		j.tags = append(j.tags, id)
 	}
 }
 
@@ -109,7 +109,7 @@ func (p *play) untagJob() {
 		if want = c.refused(j, 3); want == 0 {
 			want = 409
 		}
-	case !j.tags[id]:
+	case !slices.Contains(j.tags, id):
 		want = 404
 	default:
 		if want = c.refused(j, 3); want == 0 {
@@ -118,8 +118,12 @@ func (p *play) untagJob() {
 	}
 	p.ask(c, want, "DELETE", path+"/tags/"+id, nil)
 	if want == 204 {
-		delete(j.tags, id)
+		j.untag(id)
 	}
+}
+
+func (j *modelJob) untag(id string) {
+	j.tags = slices.DeleteFunc(j.tags, func(other string) bool { return other == id })
 }
 
 // handOver gives a job another owner (contract 14.5).
@@ -181,12 +185,10 @@ func (p *play) copyJob() {
 		return
 	}
 	d := &modelJob{
-		tenant: j.tenant, owner: c.user, kind: j.kind, name: name, description: j.description, every: j.every, anchor: j.anchor,
-		shares: map[string]int{}, favorites: map[string]bool{}, tags: map[string]bool{},
+		tenant: j.tenant, owner: c.user, kind: j.kind, name: name, description: j.description, every: j.every, anchor: p.m.now,
+		shares: map[string]int{}, favorites: map[string]bool{},
 	}
-	for id := range j.tags {
-		d.tags[id] = true
-	}
+	d.tags = slices.Clone(j.tags)
 	if sharing {
 		for who, level := range j.shares {
 			if who != d.owner {

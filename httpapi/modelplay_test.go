@@ -78,7 +78,7 @@ var commands = []struct {
 	{10, (*play).createJob}, {12, (*play).getJob}, {12, (*play).updateJob}, {3, (*play).deleteJob}, {8, (*play).listJobs},
 	{8, (*play).edit}, {5, (*play).commit}, {3, (*play).discard}, {4, (*play).getDraft}, {3, (*play).drafts}, {3, (*play).copyJob},
 	{4, (*play).favorite}, {2, (*play).listFavorites}, {2, (*play).createTag}, {1, (*play).deleteTag}, {6, (*play).tagJob}, {3, (*play).untagJob},
-	{10, (*play).putShare}, {4, (*play).deleteShare}, {3, (*play).listShares},
+	{3, (*play).handOver}, {10, (*play).putShare}, {4, (*play).deleteShare}, {3, (*play).listShares},
 	{8, (*play).addAction}, {4, (*play).deleteAction}, {12, (*play).run}, {6, (*play).history}, {3, (*play).wait},
 }
 

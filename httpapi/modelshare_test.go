@@ -1,5 +1,10 @@
 package httpapi_test
 
+import (
+	"maps"
+	"slices"
+)
+
 func (p *play) putShare() {
 	c, path, j := p.target()
 	who := one(p, []string{"otto", "dataWizard", "team:logistics", "mara", "ghost"})
@@ -51,10 +56,8 @@ func (p *play) listShares() {
 		return
 	}
 	var items []any
-	for _, who := range []string{"dataWizard", "mara", "otto", "team:logistics"} {
-		if level := j.shares[who]; level > 0 {
-			items = append(items, map[string]any{"principalId": who, "accessLevel": level})
-		}
+	for _, who := range slices.Sorted(maps.Keys(j.shares)) {
+		items = append(items, map[string]any{"principalId": who, "accessLevel": j.shares[who]})
 	}
 	p.same("the shares", map[string]any{
 		"start": 0, "count": len(items), "total": len(items), "_embedded": map[string]any{"inf:share": orEmpty(items)},

@@ -26,14 +26,15 @@ type modelJob struct {
 	actions                             []modelAction
 	shares                              map[string]int
 	favorites                           map[string]bool
-	tags                                map[string]bool
+	tags                                []string   // in the order in which they were put on
 	runs                                []modelRun // oldest first
 	defn                                int        // how often the definition was changed
 	// of a draft: the job that it was made of, and how often that one had been changed then.
 	original *modelJob
 	base     int
-	// enabledThen is what that job was then.
+	// enabledThen and ownerThen are what that job was and had then.
 	enabledThen bool
+	ownerThen   string
 	// handedOver: only the owner and superusers may switch it on (contract 14.5).
 	handedOver bool
 }
@@ -182,12 +183,7 @@ func (m *model) view(c modelCaller, j *modelJob) map[string]any {
 	if n := len(j.runs); n > 0 {
 		v["lastRun"] = map[string]any{"status": j.runs[n-1].status, "success": j.runs[n-1].status == "success"}
 	}
-	tags := []string{}
-	for id := range j.tags {
-		tags = append(tags, id)
-	}
-	slices.Sort(tags)
-	v["tags"] = tags
+	v["tags"] = append([]string{}, j.tags...)
 	return v
 }
 
