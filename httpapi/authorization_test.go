@@ -248,8 +248,10 @@ func itemPlaces(path string, team, foreign matrixJob) []place {
 	if strings.HasSuffix(path, "/:tagId") {
 		in := func(id string) string { return strings.Replace(path, ":tagId", id, 1) }
 		return []place{
-			{what: "known", path: in(team.parts[":tagId"]), tenant: "globex"}, {what: "foreign", path: in(foreign.parts[":tagId"]), tenant: "initech"},
-			{what: "unknown", path: in(unknownID), missing: true}, {what: "malformed", path: in(malformed), missing: true},
+			{what: "known", path: in(team.parts[":tagId"]), tenant: "globex"},
+			{what: "foreign", path: in(foreign.parts[":tagId"]), tenant: "initech"},
+			{what: "unknown", path: in(unknownID), missing: true},
+			{what: "malformed", path: in(malformed), missing: true},
 		}
 	}
 	driver := map[string]string{"/job-drivers": "ok", "/job-action-drivers": "noted", "/job-attachment-drivers": "made"}

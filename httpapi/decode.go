@@ -353,14 +353,6 @@ func (b *body) refuse(why string, names ...string) {
 	}
 }
 
-// noEntries is a list that a job which was read has, empty, and that cannot be given here; why says it.
-func (b *body) noEntries(name, why string) {
-	b.note(name).list = true
-	if b.shape == nil && len(b.list(name)) > 0 {
-		b.faults.Add(b.at(name), "%s", why)
-	}
-}
-
 // requires says which fields the rules demand. They are the ones who tell the caller, together with all that is wrong.
 func (b *body) requires(names ...string) {
 	for _, name := range names {

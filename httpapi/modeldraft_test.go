@@ -103,6 +103,8 @@ func (p *play) commit() {
 		want = 403
 	case original.defn != d.base && !force:
 		want = 409
+	case d.enabled && !d.enabledThen && d.ownerThen == original.owner && !original.enabled && original.handedOver && !c.mayOwn(original.owner):
+		want = 403
 	default:
 		want = 200
 	}
@@ -117,6 +119,7 @@ func (p *play) commit() {
 	// A draft that says nothing of it leaves it as it is; so does one from before a hand-over.
 	if d.enabled != d.enabledThen && d.ownerThen == original.owner {
 		original.enabled = d.enabled
+		original.handedOver = original.handedOver && !d.enabled
 	}
 	original.name, original.description = d.name, d.description
 	original.actions = nil

@@ -116,7 +116,7 @@ func (p *play) updateJob() {
 	case want != 0:
 	case renames && name == "", slug == "Not A Slug" && j.original == nil, owns && j.owner != "otto":
 		want = 400
-	case switches && enabled && !j.enabled && j.handedOver && !c.super && c.user != j.owner:
+	case switches && enabled && !j.enabled && j.handedOver && !c.mayOwn(j.owner):
 		want = 403
 	case slug != "" && (j.original != nil || p.m.slugTaken(j.tenant, slug, j)):
 		want = 409

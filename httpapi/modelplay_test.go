@@ -75,11 +75,32 @@ var commands = []struct {
 	weight int
 	do     func(*play)
 }{
-	{10, (*play).createJob}, {12, (*play).getJob}, {12, (*play).updateJob}, {3, (*play).deleteJob}, {8, (*play).listJobs},
-	{8, (*play).edit}, {5, (*play).commit}, {3, (*play).discard}, {4, (*play).getDraft}, {3, (*play).drafts}, {3, (*play).copyJob},
-	{4, (*play).favorite}, {2, (*play).listFavorites}, {2, (*play).createTag}, {1, (*play).deleteTag}, {6, (*play).tagJob}, {3, (*play).untagJob},
-	{3, (*play).handOver}, {10, (*play).putShare}, {4, (*play).deleteShare}, {3, (*play).listShares},
-	{8, (*play).addAction}, {4, (*play).deleteAction}, {12, (*play).run}, {6, (*play).history}, {3, (*play).wait},
+	{10, (*play).createJob},
+	{12, (*play).getJob},
+	{12, (*play).updateJob},
+	{3, (*play).deleteJob},
+	{8, (*play).listJobs},
+	{8, (*play).edit},
+	{5, (*play).commit},
+	{3, (*play).discard},
+	{4, (*play).getDraft},
+	{3, (*play).drafts},
+	{3, (*play).copyJob},
+	{4, (*play).favorite},
+	{2, (*play).listFavorites},
+	{2, (*play).createTag},
+	{1, (*play).deleteTag},
+	{6, (*play).tagJob},
+	{3, (*play).untagJob},
+	{3, (*play).handOver},
+	{10, (*play).putShare},
+	{4, (*play).deleteShare},
+	{3, (*play).listShares},
+	{8, (*play).addAction},
+	{4, (*play).deleteAction},
+	{12, (*play).run},
+	{6, (*play).history},
+	{3, (*play).wait},
 }
 
 func (p *play) command() {

@@ -76,7 +76,7 @@ func (b *uploadBody) Read(p []byte) (int, error) {
 	}
 	n, err := b.r.Read(p)
 	b.budget -= int64(n)
-	if err == nil || err == io.EOF { //nolint:errorlint // as io.Reader has it
+	if err == nil || err == io.EOF { // as io.Reader has it
 		return n, err
 	}
 	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
@@ -152,7 +152,7 @@ func (p *filePart) Read(b []byte) (int, error) {
 	}
 	p.body.bound(true)
 	switch _, err := p.reader.NextRawPart(); {
-	case err == io.EOF: //nolint:errorlint // as above
+	case err == io.EOF: // as above
 		return n, io.EOF
 	case err != nil:
 		return n, multipartError(err)

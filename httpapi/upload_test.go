@@ -76,7 +76,7 @@ func TestUpload_broken(t *testing.T) {
 				t.Fatal(err)
 			}
 			if !strings.Contains(name, "last line") { // all that was announced has come; a client that ends then is gone
-				if err := conn.(*net.TCPConn).CloseWrite(); err != nil { //nolint:errcheck,forcetypeassert // as it was dialled
+				if err := conn.(*net.TCPConn).CloseWrite(); err != nil { // as it was dialled
 					t.Fatal(err)
 				}
 			}

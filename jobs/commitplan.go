@@ -259,6 +259,7 @@ func pastValues(j *Job, run *Run, i int) (*RunContext, error) {
 			}
 		case StepAction:
 			done[s.ActionID] = s
+		case StepSnapshotBefore, StepSnapshotAfter: // no condition can name them
 		}
 	}
 	for k := range i {

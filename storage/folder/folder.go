@@ -142,7 +142,7 @@ func write(ctx context.Context, f *os.File, r io.Reader, limit int64) (int64, er
 		if _, err := f.Write(buffer[:n]); err != nil {
 			return 0, failure("store contents", err)
 		}
-		if err == io.EOF { //nolint:errorlint // as io.Reader has it: an error that wraps EOF is an error
+		if err == io.EOF { // as io.Reader has it: an error that wraps EOF is an error
 			return size, nil
 		}
 		if err != nil {

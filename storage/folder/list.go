@@ -104,7 +104,7 @@ func (h *largestFirst) add(key jobs.BlobKey) {
 	h.seen[key] = true
 	heap.Push(h, key)
 	if len(h.keys) > h.limit {
-		delete(h.seen, heap.Pop(h).(jobs.BlobKey)) //nolint:errcheck,forcetypeassert // only keys are in it
+		delete(h.seen, heap.Pop(h).(jobs.BlobKey)) // only keys are in it
 	}
 }
 
@@ -118,7 +118,7 @@ func (h *largestFirst) Less(i, j int) bool { return h.keys[i] > h.keys[j] }
 func (h *largestFirst) Swap(i, j int) { h.keys[i], h.keys[j] = h.keys[j], h.keys[i] }
 
 // Push is heap.Interface.
-func (h *largestFirst) Push(x any) { h.keys = append(h.keys, x.(jobs.BlobKey)) } //nolint:errcheck,forcetypeassert // only keys are in it
+func (h *largestFirst) Push(x any) { h.keys = append(h.keys, x.(jobs.BlobKey)) } // only keys are in it
 
 // Pop is heap.Interface.
 func (h *largestFirst) Pop() any {

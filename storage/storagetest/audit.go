@@ -102,7 +102,7 @@ func auditOnce(ctx context.Context, s jobs.Store) error {
 	givenJob(ctx, s, "stock")
 	write := noted(ctx, jobs.AuditCreate)
 	if err := s.InsertJob(write, t0, newJob("stock")); !errors.Is(err, jobs.ErrConflict) {
-		return fmt.Errorf("a taken slug is %v", err)
+		return fmt.Errorf("a taken slug is not ErrConflict: %w", err)
 	}
 	done(s.InsertJob(write, t0, newJob("stock-2")))
 	done(s.InsertJob(write, t0, newJob("stock-3")))

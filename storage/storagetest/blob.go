@@ -195,10 +195,10 @@ func blobReaderFails(ctx context.Context, b jobs.Blobs) error {
 		key := jobs.NewBlobKey()
 		r := io.MultiReader(bytes.NewReader(pattern(200_000, 4)), failing{fault})
 		if _, err := b.PutBlob(ctx, key, r, blobMax); !errors.Is(err, fault) {
-			return fmt.Errorf("PutBlob of a reader that fails with %q: %w", fault, err)
+			return fmt.Errorf("PutBlob of a reader that fails with %q: %w", fault.Error(), err)
 		}
 		if err := noBlob(ctx, b, key); err != nil {
-			return fmt.Errorf("after %q: %w", fault, err)
+			return fmt.Errorf("after %q: %w", fault.Error(), err)
 		}
 	}
 	return nil

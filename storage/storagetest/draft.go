@@ -56,7 +56,7 @@ func draftSecond(ctx context.Context, s jobs.Store) error {
 	err := s.InsertJob(ctx, at(1), newJob("", draftOf(j)))
 	var conflict *jobs.ConflictError
 	if !errors.As(err, &conflict) || conflict.Data["draftId"] != string(d.ID) {
-		return fmt.Errorf("a second draft gives %v; want a conflict that names %s", err, d.ID)
+		return holds(false, "a second draft gives %v; want a conflict that names %s", err, d.ID)
 	}
 	done(s.DeleteJob(ctx, at(2), tenant, d.ID, 0, false))
 	return s.InsertJob(ctx, at(3), newJob("", draftOf(j)))
@@ -222,7 +222,7 @@ func draftCommitRace(ctx context.Context, s jobs.Store) error {
 		case err == nil && winner == "":
 			winner = string(drafts[i].OwnerID)
 		case !errors.Is(err, jobs.ErrPrecondition):
-			return fmt.Errorf("commit %d: %v after %q has won; want ErrPrecondition", i, err, winner)
+			return holds(false, "commit %d: %v after %q has won; want ErrPrecondition", i, err, winner)
 		}
 	}
 	now := readJob(ctx, s, j)

@@ -70,8 +70,13 @@ func summaryAsJobs(ctx context.Context, s jobs.Store) error {
 	}
 	givenJob(ctx, s, "x", of(foreign))
 	for _, q := range []jobs.JobQuery{
-		{}, {Limit: 2, Start: 1}, {Sort: []jobs.SortKey{{Field: "slug", Descending: true}}}, {ReadableBy: []jobs.PrincipalID{"a"}, Limit: 2},
-		{Words: []string{"A"}, Limit: 1}, {Start: 99, Limit: 3}, {ReadableBy: []jobs.PrincipalID{}},
+		{},
+		{Limit: 2, Start: 1},
+		{Sort: []jobs.SortKey{{Field: "slug", Descending: true}}},
+		{ReadableBy: []jobs.PrincipalID{"a"}, Limit: 2},
+		{Words: []string{"A"}, Limit: 1},
+		{Start: 99, Limit: 3},
+		{ReadableBy: []jobs.PrincipalID{}},
 	} {
 		q.Tenant = tenant
 		full, short := must(s.Jobs(ctx, q)), must(s.JobSummaries(ctx, q))
