@@ -3,6 +3,7 @@ package identity_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -309,6 +310,45 @@ func TestAccounts_Principals(t *testing.T) {
 	got, err = a.Principals(t.Context(), "other", []jobs.PrincipalID{mara})
 	if len(got) > 0 || err != nil {
 		t.Errorf("Principals of another tenant: %v, error %v; want none", got, err)
+	}
+}
+
+func TestAccounts_SearchPrincipals(t *testing.T) {
+	t.Parallel()
+	a, store := withMara(t)
+	for _, u := range []jobs.User{
+		{Tenant: tenant, ID: "zoe", DisplayName: "anna Zoe", Email: "secret@globex.example", Enabled: true},
+		{Tenant: tenant, ID: "gone", DisplayName: "Anna Gone"},
+		{Tenant: "other", ID: "annabel", Enabled: true},
+	} {
+		if err := a.CreateUser(t.Context(), u, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := store.InsertTeam(t.Context(), jobs.Team{Tenant: tenant, ID: "team:annex", Name: "Annex", CreatedAt: time.UnixMilli(1), UpdatedAt: time.UnixMilli(1)}); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		words string
+		limit int
+		want  string
+	}{
+		{"ANN", 9, "[zoe team:annex]"},
+		{"", 9, "[zoe team:annex " + string(mara) + "]"},
+		{"", 2, "[zoe team:annex]"},
+		{"ann zoe", 9, "[zoe]"},
+		{"secret", 9, "[]"},
+		{"gone", 9, "[]"},
+		{"annabel", 9, "[]"},
+	} {
+		found, err := a.SearchPrincipals(t.Context(), tenant, strings.Fields(c.words), c.limit)
+		ids := []jobs.PrincipalID{}
+		for _, p := range found {
+			ids = append(ids, p.ID)
+		}
+		if got := fmt.Sprint(ids); got != c.want || err != nil {
+			t.Errorf("%q, at most %d: %s, error %v; want %s", c.words, c.limit, got, err, c.want)
+		}
 	}
 }
 

@@ -1,13 +1,16 @@
 package identity
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/carillon-go/carillon/jobs"
 )
 
-var _ jobs.Directory = (*Accounts)(nil)
+var _ jobs.DirectorySearch = (*Accounts)(nil)
 
 // Principals gives those of the ids that are users or teams, disabled users too: what they own is still theirs. It makes Accounts the
 // jobs.Directory of a service.
@@ -40,4 +43,36 @@ func (a *Accounts) Principals(ctx context.Context, tenant jobs.TenantID, ids []j
 		}
 	}
 	return infos, nil
+}
+
+// SearchPrincipals is jobs.DirectorySearch: enabled users, and teams. Addresses are not looked at, so that nobody can find out by guessing what
+// only a superuser is shown.
+func (a *Accounts) SearchPrincipals(ctx context.Context, tenant jobs.TenantID, words []string, limit int) ([]jobs.PrincipalInfo, error) {
+	users, err := a.store.Users(ctx, jobs.UserQuery{Tenant: tenant, Words: words})
+	if err != nil {
+		return nil, fmt.Errorf("search users: %w", err)
+	}
+	teams, err := a.store.Teams(ctx, jobs.TeamQuery{Tenant: tenant, Bare: true, Words: words})
+	if err != nil {
+		return nil, fmt.Errorf("search teams: %w", err)
+	}
+	var found []jobs.PrincipalInfo
+	for _, u := range users.Items {
+		if info := (jobs.PrincipalInfo{ID: u.ID, Name: u.DisplayName}); u.Enabled && named(info, words) {
+			found = append(found, info)
+		}
+	}
+	for _, t := range teams.Items {
+		found = append(found, jobs.PrincipalInfo{ID: t.ID, Name: t.Name})
+	}
+	slices.SortFunc(found, func(x, y jobs.PrincipalInfo) int {
+		return cmp.Or(cmp.Compare(strings.ToLower(x.Name), strings.ToLower(y.Name)), cmp.Compare(x.ID, y.ID))
+	})
+	return found[:min(limit, len(found))], nil
+}
+
+// named tells whether every word is in name or id of somebody.
+func named(p jobs.PrincipalInfo, words []string) bool {
+	text := strings.ToLower(p.Name + "\x00" + string(p.ID))
+	return !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(text, strings.ToLower(w)) })
 }
