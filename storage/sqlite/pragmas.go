@@ -8,10 +8,12 @@ import (
 	"io/fs"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/jmoiron/sqlx"
 	"github.com/pressly/goose/v3"
 	_ "modernc.org/sqlite" // the driver "sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/carillon-go/carillon/storage/internal/sqlstore"
 )
@@ -56,8 +58,8 @@ func prepareWriter(ctx context.Context, db *sqlx.DB, o Options) (*sqlx.Conn, err
 	if err != nil {
 		return nil, err
 	}
-	var mode string
-	if err := db.GetContext(ctx, &mode, "PRAGMA journal_mode = WAL"); err != nil {
+	mode, err := useWAL(ctx, db)
+	if err != nil {
 		return nil, fmt.Errorf("switch to a write-ahead log: %w", explain(err))
 	}
 	if mode != "wal" {
@@ -83,6 +85,24 @@ func prepareWriter(ctx context.Context, db *sqlx.DB, o Options) (*sqlx.Conn, err
 		}
 	}
 	return conn, nil
+}
+
+// useWAL switches the journal, which needs the file for itself for a moment. SQLite does not wait for that as it waits for other locks
+// (busy_timeout), so of several processes that open a new file at once some would fail.
+func useWAL(ctx context.Context, db *sqlx.DB) (mode string, err error) {
+	const tries, pause = 100, 50 * time.Millisecond
+	for range tries {
+		err = db.GetContext(ctx, &mode, "PRAGMA journal_mode = WAL")
+		if primary(err) != sqlite3.SQLITE_BUSY {
+			return mode, err
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return "", ctx.Err()
+		}
+	}
+	return mode, err
 }
 
 // checkIdentity gives the schema version of a file that is ours or empty; any other file is an error.
