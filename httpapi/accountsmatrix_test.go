@@ -13,6 +13,7 @@ import (
 // TestAuthorization_AccountRoutes is the matrix of the routes that exist with the built-in identity alone: route, caller, id. As in
 // TestAuthorization, a request that is allowed is 400 for a parameter that no route knows.
 func TestAuthorization_AccountRoutes(t *testing.T) {
+	oneByOne(t)
 	w := newWorld(t)
 	w.useAccounts()
 	w.user("root", "superuser", "cluster:manage")

@@ -73,6 +73,7 @@ func newMatrix(t testing.TB) matrix {
 // TestAuthorization is the matrix of reliability section 9: every route, every caller, every kind of id. Each request has a parameter that no
 // route knows, so that a request which is allowed is 400 and changes nothing; with that the order 401, 404, 403, 400 is held too.
 func TestAuthorization(t *testing.T) {
+	oneByOne(t)
 	m := newMatrix(t)
 	w, team, own, foreign := m.world, m.team, m.own, m.foreign
 	callers := []string{"", "stranger"}

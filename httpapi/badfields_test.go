@@ -11,6 +11,7 @@ import (
 // TestBadInput_Fields: every field of every body, also below others, is refused with a wrong type, with a null that it does not take, with
 // other letters, and when it is missing; each time the answer names it. What only the server sets is let through with any value.
 func TestBadInput_Fields(t *testing.T) {
+	oneByOne(t)
 	b := newBadInput(t)
 	every := map[string]bool{}
 	b.forEachRoute(func(in *input) {

@@ -140,6 +140,7 @@ func (b *badInput) refused(in *input, why string, w *httptest.ResponseRecorder, 
 
 // TestBadInput_Query: what is wrong with a query is 400 and named, on every route and for every parameter.
 func TestBadInput_Query(t *testing.T) {
+	oneByOne(t)
 	b := newBadInput(t)
 	every := map[string]bool{}
 	b.forEachRoute(func(in *input) {
@@ -212,6 +213,7 @@ func badValues(schema map[string]any) []string {
 
 // TestBadInput_Bodies: what is wrong with the form of a body is refused on every route that reads one, and nothing is written.
 func TestBadInput_Bodies(t *testing.T) {
+	oneByOne(t)
 	b := newBadInput(t)
 	b.forEachRoute(func(in *input) {
 		if in.fields == nil {

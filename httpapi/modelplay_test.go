@@ -34,6 +34,7 @@ type play struct {
 // TestModel plays random commands of five principals, on a real store with a real engine in virtual time, and compares every answer with what a plain
 // model of the contract says. The same seed gives the same commands: go test ./httpapi -run TestModel -seed 7 -commands 10000.
 func TestModel(t *testing.T) {
+	oneByOne(t)
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorldAt(t, dir)

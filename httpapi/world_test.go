@@ -245,3 +245,12 @@ func (w *world) job(caller string, spec jobs.JobSpec) *jobs.Job {
 	}
 	return j
 }
+
+// oneByOne is for tests that send thousands of requests, one after another: there is nothing to race, and the detector makes minutes of them.
+// CI runs them in a part of their own, without it.
+func oneByOne(t *testing.T) {
+	t.Helper()
+	if underRace {
+		t.Skip("thousands of requests one after another; run without -race")
+	}
+}
