@@ -119,6 +119,9 @@ func (c *Client) Backfill(ctx context.Context, ref JobRef, o BackfillOptions) ([
 		return nil, Conflict("a draft cannot run; commit it first")
 	}
 	if !o.DryRun {
+		if err := c.service.takesRuns(); err != nil {
+			return nil, err
+		}
 		ctx = c.audited(ctx, auditJob(AuditBackfill, j))
 	}
 	return c.service.store.BackfillRuns(ctx, at, Backfill{

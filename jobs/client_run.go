@@ -74,6 +74,9 @@ func (c *Client) start(ctx context.Context, ref JobRef, params []json.RawMessage
 	if before != nil {
 		return []Run{*before}, nil
 	}
+	if err := c.service.takesRuns(); err != nil {
+		return nil, err
+	}
 	if o.NeedWorker {
 		if err := c.service.needWorker(ctx, j.Type); err != nil {
 			return nil, err

@@ -123,6 +123,9 @@ func (c *Client) RetryRun(ctx context.Context, ref JobRef, id RunID, o RetryOpti
 			return nil, Conflict("the params of the run do not fit the job as it is now: %s", err)
 		}
 	}
+	if err := c.service.takesRuns(); err != nil {
+		return nil, err
+	}
 	if o.NeedWorker {
 		if err := c.service.needWorker(ctx, j.Type); err != nil {
 			return nil, err

@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"log/slog"
+	"sync/atomic"
 	"time"
 )
 
@@ -14,6 +15,7 @@ type Service struct {
 	directory Directory
 	options   ServiceOptions
 	changing  changeLocks
+	draining  atomic.Bool
 }
 
 // ServiceOptions change what a Service allows. The zero value works.
@@ -59,6 +61,18 @@ func (s *Service) Vault() *Vault { return s.vault }
 
 // As gives the client that acts as p. Every method of the client checks what p may do.
 func (s *Service) As(p Principal) *Client { return &Client{service: s, principal: p} }
+
+// Drain is for a process that is about to end (reliability section 6): from now on callers start no run, retry or backfill through this
+// Service, which is ErrUnavailable; everything else goes on, and so do schedules and other processes. There is no way back.
+func (s *Service) Drain() { s.draining.Store(true) }
+
+// takesRuns is the last check before a run is started: who may not start it, or asks for something wrong, is told that first.
+func (s *Service) takesRuns() error {
+	if s.draining.Load() {
+		return &UnavailableError{Reason: "the server is shutting down"}
+	}
+	return nil
+}
 
 // Client is the service as one principal sees it. Go programs and HTTP handlers use the same. Safe for concurrent use.
 type Client struct {

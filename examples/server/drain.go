@@ -6,26 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"sync/atomic"
 	"time"
-
-	"github.com/carillon-go/carillon/jobs"
 )
-
-// door is the store as the API sees it: when the server drains it takes no new runs, and everything else goes on (reliability
-// section 6).
-type door struct {
-	jobs.Store
-	closed atomic.Bool
-}
-
-// StartRuns is that of jobs.Store until the door is closed.
-func (d *door) StartRuns(ctx context.Context, now time.Time, s jobs.Start) ([]jobs.Run, error) {
-	if d.closed.Load() {
-		return nil, &jobs.UnavailableError{Reason: "the server is shutting down"}
-	}
-	return d.Store.StartRuns(ctx, now, s)
-}
 
 // run works until ctx ends, or a part fails. The API outlives the worker: who watches or waits for a run learns how it ended.
 func (sys *system) run(ctx context.Context) error {
@@ -33,7 +15,7 @@ func (sys *system) run(ctx context.Context) error {
 	serving, shut := context.WithCancel(context.WithoutCancel(ctx))
 	defer shut()
 	drain := func() {
-		sys.door.closed.Store(true) // first: nothing is accepted that the worker does not see any more
+		sys.service.Drain() // first: nothing is accepted that the worker does not see any more
 		endWork()
 	}
 	defer drain()

@@ -30,7 +30,7 @@ type system struct {
 	log      *slog.Logger
 	store    *sqlite.Store
 	files    *folder.Store
-	door     *door
+	service  *jobs.Service
 	accounts *identity.Accounts
 
 	listener net.Listener         // nil in mode worker
@@ -121,8 +121,8 @@ func (sys *system) assemble(ctx context.Context, registry *drivers.Registry, key
 	if err != nil {
 		return err
 	}
-	sys.door = &door{Store: sys.store}
-	service := jobs.NewService(sys.door, registry, jobs.ServiceOptions{Keys: keys, Blobs: sys.files, Directory: sys.accounts, Logger: sys.log})
+	service := jobs.NewService(sys.store, registry, jobs.ServiceOptions{Keys: keys, Blobs: sys.files, Directory: sys.accounts, Logger: sys.log})
+	sys.service = service
 	if err := service.Vault().Probe(ctx, s.tenant); err != nil {
 		return fmt.Errorf("secrets cannot be sealed and opened with the key in %s: %w", s.data, err)
 	}
