@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -16,6 +15,7 @@ import (
 	"github.com/carillon-go/carillon/httpapi/identity"
 	"github.com/carillon-go/carillon/jobs"
 	"github.com/carillon-go/carillon/storage/sqlite"
+	"github.com/carillon-go/carillon/storage/sqlite/sqlitetest"
 )
 
 const maraPassword = "correct horse battery"
@@ -30,15 +30,7 @@ type accountsServer struct {
 func openAccountsServer(t testing.TB) *accountsServer {
 	t.Helper()
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
-	store, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "jobs.db"), sqlite.Options{Logger: log, Synchronous: "NORMAL"})
-	if err != nil {
-		t.Fatalf("open the store: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := store.Close(); err != nil {
-			t.Errorf("close the store: %v", err)
-		}
-	})
+	store := sqlitetest.Open(t, sqlite.Options{Logger: log})
 	accounts, err := identity.New(store, identity.Options{DefaultTenant: "acme", SuperToken: "a-token-of-the-operator", Logger: log})
 	if err != nil {
 		t.Fatal(err)

@@ -16,6 +16,7 @@ import (
 	"github.com/carillon-go/carillon/scheduler"
 	"github.com/carillon-go/carillon/storage/folder"
 	"github.com/carillon-go/carillon/storage/sqlite"
+	"github.com/carillon-go/carillon/storage/sqlite/sqlitetest"
 )
 
 // canary is the secret of every test: it may be in no answer, no log and no file (R64).
@@ -68,7 +69,7 @@ func newWorld(t testing.TB, change ...func(*httpapi.Options)) *world {
 // newWorldAt is newWorld with its files in a folder of the caller's: inside of a bubble there are no temporary folders.
 func newWorldAt(t testing.TB, dir string, change ...func(*httpapi.Options)) *world {
 	t.Helper()
-	w := &world{t: t, path: filepath.Join(dir, "jobs.db"), log: &logBuffer{}, gate: newGate(), callers: newCallers(), datasets: newDatasets()}
+	w := &world{t: t, path: sqlitetest.File(t, dir), log: &logBuffer{}, gate: newGate(), callers: newCallers(), datasets: newDatasets()}
 	logger := w.logger()
 	store, err := sqlite.Open(t.Context(), w.path, sqlite.Options{Logger: logger, Synchronous: "NORMAL", MinFreeBytes: -1})
 	if err != nil {

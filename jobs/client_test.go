@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +11,7 @@ import (
 	"github.com/carillon-go/carillon/drivers"
 	"github.com/carillon-go/carillon/jobs"
 	"github.com/carillon-go/carillon/storage/sqlite"
+	"github.com/carillon-go/carillon/storage/sqlite/sqlitetest"
 )
 
 // house is a service on a real store, with two job drivers and one action driver.
@@ -33,16 +33,10 @@ type tell struct {
 
 func newHouse(t *testing.T) *house {
 	t.Helper()
-	store, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "jobs.db"), sqlite.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	store := sqlitetest.Open(t, sqlite.Options{})
 	t.Cleanup(func() {
 		if err := store.Check(context.WithoutCancel(t.Context())); err != nil {
 			t.Errorf("invariants: %v", err)
-		}
-		if err := store.Close(); err != nil {
-			t.Error(err)
 		}
 	})
 	registry, err := drivers.NewRegistry(

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"path/filepath"
 	"reflect"
 	"testing"
 	"time"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/carillon-go/carillon/jobs"
 	"github.com/carillon-go/carillon/storage/sqlite"
+	"github.com/carillon-go/carillon/storage/sqlite/sqlitetest"
 )
 
 // filler sets every exported field below a value to something that is not zero, each time something else.
@@ -92,15 +92,7 @@ func (f *filler) fields(v reflect.Value) {
 // place in the document or in a column is found here.
 func TestJob_survives_the_store(t *testing.T) {
 	t.Parallel()
-	store, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "jobs.db"), sqlite.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := store.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
+	store := sqlitetest.Open(t, sqlite.Options{})
 	f := &filler{TB: t, fixed: map[string]any{
 		"Job.ID": jobs.NewID(), "Policies.Overlap": jobs.OverlapQueue, "Job.Revision": int64(1),
 		// A draft has neither of those that it would lack, and no job has them that are filled by reads.

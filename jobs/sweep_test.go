@@ -13,6 +13,7 @@ import (
 	"github.com/carillon-go/carillon/jobs"
 	"github.com/carillon-go/carillon/storage/folder"
 	"github.com/carillon-go/carillon/storage/sqlite"
+	"github.com/carillon-go/carillon/storage/sqlite/sqlitetest"
 )
 
 // sweeping is a store and a folder of contents, with the moment that the sweep believes it is.
@@ -26,15 +27,13 @@ type sweeping struct {
 func newSweeping(t *testing.T) *sweeping {
 	t.Helper()
 	s := &sweeping{t: t, dir: filepath.Join(t.TempDir(), "files")}
+	s.store = sqlitetest.Open(t, sqlite.Options{})
 	var err error
-	if s.store, err = sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "jobs.db"), sqlite.Options{}); err != nil {
-		t.Fatal(err)
-	}
 	if s.blobs, err = folder.Open(s.dir); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := errors.Join(s.blobs.Close(), s.store.Close()); err != nil {
+		if err := s.blobs.Close(); err != nil {
 			t.Error(err)
 		}
 	})

@@ -4,11 +4,11 @@ import (
 	"context"
 	"io"
 	"log/slog"
-	"path/filepath"
 	"testing"
 
 	"github.com/carillon-go/carillon/jobs"
 	"github.com/carillon-go/carillon/storage/sqlite"
+	"github.com/carillon-go/carillon/storage/sqlite/sqlitetest"
 )
 
 // openStore opens a new SQLite file. Tests do not cut the power, so they do without the sync of each commit.
@@ -16,7 +16,7 @@ func openStore(t testing.TB, dir string) jobs.Store { return openDurable(t, dir,
 
 func openDurable(t testing.TB, dir, synchronous string) jobs.Store {
 	t.Helper()
-	store, err := sqlite.Open(context.Background(), filepath.Join(dir, "jobs.db"), sqlite.Options{
+	store, err := sqlite.Open(context.Background(), sqlitetest.File(t, dir), sqlite.Options{
 		Synchronous: synchronous,
 		Logger:      slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})

@@ -2,6 +2,7 @@
 // it uses.
 //
 //   - storage/sqlite: one file, no server, one machine; several processes of that machine may share it.
+//   - storage/sqlite/sqlitetest: an empty SQLite store for a test.
 //   - storage/storagetest: the suite that every implementation of jobs.Store passes, also those of others.
 //
 // All of them keep the contract that is written on the interfaces of package jobs. SQL that databases share is in

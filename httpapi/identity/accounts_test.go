@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +18,7 @@ import (
 	"github.com/carillon-go/carillon/httpapi/identity"
 	"github.com/carillon-go/carillon/jobs"
 	"github.com/carillon-go/carillon/storage/sqlite"
+	"github.com/carillon-go/carillon/storage/sqlite/sqlitetest"
 )
 
 const (
@@ -34,16 +34,7 @@ var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
 // openStore opens the real SQLite store.
 func openStore(t testing.TB) *sqlite.Store {
 	t.Helper()
-	store, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "jobs.db"), sqlite.Options{Logger: quiet, Synchronous: "NORMAL"})
-	if err != nil {
-		t.Fatalf("open the store: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := store.Close(); err != nil {
-			t.Errorf("close the store: %v", err)
-		}
-	})
-	return store
+	return sqlitetest.Open(t, sqlite.Options{Logger: quiet})
 }
 
 func newAccounts(t testing.TB, store identity.Store, o identity.Options) *identity.Accounts {

@@ -2,18 +2,18 @@ package sqlite_test
 
 import (
 	"context"
-	"path/filepath"
 	"testing"
 
 	"github.com/carillon-go/carillon/jobs"
 	"github.com/carillon-go/carillon/storage/sqlite"
+	"github.com/carillon-go/carillon/storage/sqlite/sqlitetest"
 	"github.com/carillon-go/carillon/storage/storagetest"
 )
 
 // TestConformance runs the rules of every store.
 func TestConformance(t *testing.T) {
 	storagetest.Run(t, func(t testing.TB) jobs.Store {
-		path := filepath.Join(t.TempDir(), "jobs.db")
+		path := sqlitetest.File(t, t.TempDir())
 		return reopenable{openAt(t, path), path}
 	})
 }
@@ -42,7 +42,7 @@ func (r reopenable) Beside(t testing.TB) jobs.Store {
 // openStore opens a store in a folder of the test. It does without syncs of the disk, which the tests do not need.
 func openStore(t testing.TB) *sqlite.Store {
 	t.Helper()
-	return openAt(t, filepath.Join(t.TempDir(), "jobs.db"))
+	return openAt(t, sqlitetest.File(t, t.TempDir()))
 }
 
 func openAt(t testing.TB, path string) *sqlite.Store {

@@ -3,7 +3,6 @@ package storagetest
 import (
 	"context"
 	"errors"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/carillon-go/carillon/jobs"
 	"github.com/carillon-go/carillon/storage/sqlite"
+	"github.com/carillon-go/carillon/storage/sqlite/sqlitetest"
 )
 
 // faulty is a store that misbehaves in one way: a function that is set stands for the method of its name.
@@ -108,7 +108,7 @@ func (f *faulty) Check(ctx context.Context) error {
 
 func sound(t testing.TB) *faulty {
 	t.Helper()
-	s, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "jobs.db"), sqlite.Options{Synchronous: "NORMAL", MinFreeBytes: -1})
+	s, err := sqlite.Open(t.Context(), sqlitetest.File(t, t.TempDir()), sqlite.Options{Synchronous: "NORMAL", MinFreeBytes: -1})
 	if err != nil {
 		t.Fatalf("open a SQLite store: %v", err)
 	}

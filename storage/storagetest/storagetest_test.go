@@ -1,11 +1,11 @@
 package storagetest_test
 
 import (
-	"path/filepath"
 	"testing"
 
 	"github.com/carillon-go/carillon/jobs"
 	"github.com/carillon-go/carillon/storage/sqlite"
+	"github.com/carillon-go/carillon/storage/sqlite/sqlitetest"
 	"github.com/carillon-go/carillon/storage/storagetest"
 )
 
@@ -38,7 +38,7 @@ func (s *onFile) Beside(t testing.TB) jobs.Store {
 	return open(t, s.path)
 }
 
-func openEmpty(t testing.TB) jobs.Store { return open(t, filepath.Join(t.TempDir(), "jobs.db")) }
+func openEmpty(t testing.TB) jobs.Store { return open(t, sqlitetest.File(t, t.TempDir())) }
 
 // The kit itself is run where a store is: storage/sqlite has TestConformance.
 

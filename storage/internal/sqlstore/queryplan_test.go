@@ -15,6 +15,7 @@ import (
 
 	"github.com/carillon-go/carillon/storage/internal/sqlstore"
 	"github.com/carillon-go/carillon/storage/sqlite"
+	"github.com/carillon-go/carillon/storage/sqlite/sqlitetest"
 )
 
 var update = flag.Bool("update", false, "write golden files")
@@ -22,7 +23,7 @@ var update = flag.Bool("update", false, "write golden files")
 // newDatabase makes a database with the newest schema, and opens it besides its store.
 func newDatabase(t *testing.T) (*sqlite.Store, *sql.DB) {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "jobs.db")
+	path := sqlitetest.File(t, t.TempDir())
 	store, err := sqlite.Open(context.Background(), path, sqlite.Options{Synchronous: "NORMAL", MinFreeBytes: -1})
 	if err != nil {
 		t.Fatal(err)
