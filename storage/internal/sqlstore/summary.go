@@ -93,16 +93,12 @@ func (c *Core) JobSummaries(ctx context.Context, f jobs.JobQuery) (jobs.Page[job
 		return result, err
 	}
 	err = c.read(ctx, "list jobs", func(v *View) error {
-		var total []int
-		if err := v.build(&total, count); err != nil {
-			return err
-		}
-		var ids []jobs.ID
-		if err := v.build(&ids, page); err != nil {
+		ids, total, err := v.jobPage(count, page, f.Start, f.Limit)
+		if err != nil {
 			return err
 		}
 		items, err := v.summaries(ids, f.Viewer)
-		result = jobs.Page[jobs.JobSummary]{Items: items, Total: total[0]}
+		result = jobs.Page[jobs.JobSummary]{Items: items, Total: total}
 		return err
 	})
 	return result, err

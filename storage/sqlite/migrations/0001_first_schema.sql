@@ -75,7 +75,11 @@ CREATE TABLE jobs (
 	CHECK (editing_id IS NULL OR (slug IS NULL AND next_run_at IS NULL))
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX jobs_slug ON jobs (tenant, slug) WHERE slug IS NOT NULL;
-CREATE INDEX jobs_name ON jobs (tenant, name_fold, id) WHERE editing_id IS NULL;
+-- With all that lists filter and sort by and that only an edit changes: a list of ten thousand jobs is counted and ordered from the index
+-- alone, where a look at each row takes ten times as long. editing_id is in it because its condition is looked at in each entry.
+CREATE INDEX jobs_list ON jobs (
+	tenant, name_fold, id, owner_id, owner_fold, type, type_fold, enabled, created_at, updated_at, slug, editing_id, description_fold
+) WHERE editing_id IS NULL;
 CREATE INDEX jobs_due ON jobs (next_run_at, id) WHERE next_run_at IS NOT NULL AND enabled = 1;
 -- A user has one draft of a job. It also finds the drafts of a job.
 CREATE UNIQUE INDEX jobs_editor ON jobs (editing_id, owner_id) WHERE editing_id IS NOT NULL;
