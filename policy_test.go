@@ -63,6 +63,7 @@ var jobsInternal = map[string][]string{
 	"jobs/internal/placeholder": {"jobs/internal/jsontext"},
 	"jobs/internal/redact":      {"jobs/internal/jsontext"},
 	"jobs/internal/settings":    {"jobs/internal/jsontext", "jobs/internal/placeholder"},
+	"jobs/internal/template":    {"jobs/internal/jsontext", "jobs/internal/placeholder"},
 }
 
 // tooHeavy must not be linked into a program that wants the model, the engine and SQLite only.

@@ -29,7 +29,7 @@ type AuditRow struct {
 	JobID  ID
 	// Revision is the revision of the job after it; 0 if there is none.
 	Revision int64
-	// Fields are the names of the fields that changed, in order; never their values.
+	// Fields are the names of the fields that changed, in order; never their values. Of a new job made of a template: "template.<id>".
 	Fields []string
 	Result AuditResult
 }

@@ -15,6 +15,9 @@ import (
 // build fills a new job from its spec and reports every fault of it.
 func (c *Client) build(ctx context.Context, j *Job, spec JobSpec, at time.Time) error {
 	var f Faults
+	if spec.TemplateID != "" && c.service.options.Templates.find(spec.TemplateID) == nil {
+		f.Add("templateId", unknownTemplate, spec.TemplateID)
+	}
 	j.Name = checkName(&f, spec.Name)
 	j.Description = checkText(&f, "description", spec.Description, MaxDescriptionLength)
 	if spec.Slug != "" {

@@ -24,7 +24,11 @@ func (c *Client) create(ctx context.Context, spec JobSpec, ensured map[string]st
 	j.Ensured = ensured
 	j.NextRunAt = j.nextRun(at)
 	j.Note = RevisionNote{By: c.principal.User}
-	if err := c.insert(ctx, at, j, spec.Slug); err != nil {
+	var origin []string
+	if spec.TemplateID != "" {
+		origin = []string{"template." + spec.TemplateID}
+	}
+	if err := c.insert(ctx, at, j, spec.Slug, origin...); err != nil {
 		return nil, err
 	}
 	return c.service.store.Job(ctx, j.Tenant, JobRef{ID: j.ID})
@@ -79,9 +83,9 @@ func (c *Client) mayCreate(ctx context.Context, owner PrincipalID) error {
 	return nil
 }
 
-// insert stores a new job. Without a slug of the caller's the first free one of name, name-2, name-3 ... is taken.
-func (c *Client) insert(ctx context.Context, at time.Time, j *Job, slug string) error {
-	rows := []AuditRow{auditJob(AuditCreate, j)}
+// insert stores a new job. Without a slug of the caller's the first free one of name, name-2, name-3 ... is taken. Fields are for the audit.
+func (c *Client) insert(ctx context.Context, at time.Time, j *Job, slug string, fields ...string) error {
+	rows := []AuditRow{auditJob(AuditCreate, j, fields...)}
 	if secrets := newSecrets(&Job{}, j); len(secrets) > 0 {
 		rows = append(rows, auditJob(AuditSetSecret, j, secrets...))
 	}

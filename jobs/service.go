@@ -32,6 +32,9 @@ type ServiceOptions struct {
 	Reports   Reports
 	Libraries Libraries
 
+	// Templates are ready-made starts for jobs, those of drivers too (NewTemplates). Nil: there are none.
+	Templates *Templates
+
 	// Blobs keeps uploaded files; API and workers need the same. Nil: uploads are refused with a *ConflictError.
 	Blobs Blobs
 	// MaxUpload is the largest upload, in bytes; 0 means MaxUpload, 25 MiB.

@@ -27,6 +27,8 @@ type JobSpec struct {
 	Tags []TagID
 	// Policies nil means DefaultPolicies.
 	Policies *Policies
+	// TemplateID is the template that the spec was made of (see TemplateSpec); empty for none. It changes nothing but the audit, which names it.
+	TemplateID string
 }
 
 // ScheduleSpec is a schedule as a caller writes it. The zero value never fires: such a job is started by hand.

@@ -66,6 +66,46 @@ func cutPiece(s string) (piece, error) {
 	return p, nil
 }
 
+// Part is one part of a string: literal text, or a placeholder.
+type Part struct {
+	// Literal is text without escapes; empty for a placeholder.
+	Literal string
+	// Written is a placeholder as it stands in the string, Path that of a ${path}.
+	Written, Path string
+}
+
+// Parts takes a string apart. An escaped $${ is the literal text ${; text that lies side by side is one part.
+func Parts(s string) ([]Part, error) {
+	var parts []Part
+	literal := ""
+	err := eachPiece(s, func(p piece) {
+		literal += p.before
+		written := ""
+		switch {
+		case p.escaped:
+			literal += "${"
+		case p.path != "":
+			written = "${" + p.path + "}"
+		case p.format != "":
+			written = "${date('" + p.format + "')}"
+		}
+		if literal != "" && (written != "" || p.last) {
+			parts, literal = append(parts, Part{Literal: literal}), ""
+		}
+		if written != "" {
+			parts = append(parts, Part{Written: written, Path: p.path})
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	return parts, nil
+}
+
+// Quote writes text so that it stands for itself where placeholders are replaced. What follows it may not be a placeholder if it ends with $:
+// the two would be an escape, and nothing else can be written for them.
+func Quote(text string) string { return strings.ReplaceAll(text, "${", "$${") }
+
 // dateTokens are the tokens of contract 6.1, longer ones first.
 var dateTokens = []struct{ token, layout string }{
 	{"YYYY", "2006"}, {"YY", "06"}, {"MM", "01"}, {"DD", "02"}, {"HH", "15"}, {"mm", "04"}, {"ss", "05"},
