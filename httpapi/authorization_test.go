@@ -256,7 +256,7 @@ func itemPlaces(path string, team, foreign matrixJob) []place {
 		}
 	}
 	driver := map[string]string{"/job-drivers": "ok", "/job-action-drivers": "noted", "/job-attachment-drivers": "made"}
-	known := map[string]string{":workerId": "w1", ":driverId": driver[path[:strings.LastIndex(path, "/")]]}
+	known := map[string]string{":workerId": "w1", ":templateId": "stock", ":driverId": driver[path[:strings.LastIndex(path, "/")]]}
 	var places []place
 	for wildcard, id := range known {
 		if strings.Contains(path, wildcard) {

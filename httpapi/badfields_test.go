@@ -62,7 +62,9 @@ func (b *badInput) object(in *input, schema map[string]any, around func(any) any
 		return string(data)
 	}
 	required, _ := schema["required"].([]any)
-	for _, name := range required {
+	then, _ := schema["then"].(map[string]any) // what has to be there without another field, which is left out here too
+	more, _ := then["required"].([]any)
+	for _, name := range slices.Concat(required, more) {
 		name, _ := name.(string)
 		b.refused(in, "a missing field", b.send(in, "", send(map[string]any{})), 400, prefix+name)
 	}

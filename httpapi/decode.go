@@ -360,6 +360,13 @@ func (b *body) requires(names ...string) {
 	}
 }
 
+// requiresWithout is requires for fields that another one can stand in for.
+func (b *body) requiresWithout(other string, names ...string) {
+	for _, name := range names {
+		b.note(name).without = other
+	}
+}
+
 // ignore names fields that only the server sets; what was read can be sent back (contract 1.9).
 func (b *body) ignore(names ...string) {
 	for _, name := range names {

@@ -19,6 +19,8 @@ type field struct {
 	list   bool
 	// notNull: null is refused. required: it has to be there. ignored: only the server sets it; what was read can be sent back.
 	notNull, required, ignored bool
+	// without is the field without which this one has to be there; empty if there is none.
+	without string
 
 	// For parameters: the words that are allowed, the range and default of a number, whether it may be repeated, and whether it is a moment.
 	words     []string

@@ -140,7 +140,7 @@ func testDrivers(g *gate) []jobs.Driver {
 	gone.available = errors.New("no mail server is set")
 	return []jobs.Driver{
 		job("ok", "Works", succeed), params, noted, gone, action("plain", succeed), attaching, holding, made, file.New(true),
-		job("fail", "Fails", fails), action("broken", fails),
+		&offering{job("fail", "Fails", fails)}, action("broken", fails),
 		job("warn", "Warns", func(_ context.Context, task *jobs.Task) (jobs.Output, error) {
 			task.Log.Warn("something is odd", "count", 3)
 			return jobs.Output{}, nil

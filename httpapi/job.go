@@ -11,7 +11,7 @@ import (
 var jobRoutes = []route{
 	{
 		method: "POST", path: "/jobs", group: groupCreate, handle: (*API).createJob,
-		name: "createJob", summary: "Create a job with its actions", body: reads(readJobSpec),
+		name: "createJob", summary: "Create a job with its actions, from a template if one is named", body: reads(describeNewJob),
 		answers: answers{201: jobView{}}, also: []int{409}, tagged: true,
 	},
 	{
@@ -190,11 +190,9 @@ func (a *API) createJob(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	spec := readJobSpec(b)
-	b.unknown()
-	if !b.faults.Empty() {
-		// Faults of the form and faults of the rules are told together.
-		return mergeFaults(b.faults, r.client.CheckJob(r.Context(), spec))
+	spec, err := r.newJobSpec(b)
+	if err != nil {
+		return err
 	}
 	j, err := r.client.CreateJob(r.Context(), spec)
 	if err != nil {

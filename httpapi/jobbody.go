@@ -15,7 +15,7 @@ var jobServerFields = []string{
 	"revision", "drafts", "createdAt", "updatedAt", "defnUpdatedAt", "_links", "_embedded",
 }
 
-// readJobSpec reads the body of contract 2.2.
+// readJobSpec reads the fields of contract 2.2 that are those of a job.
 func readJobSpec(b *body) jobs.JobSpec {
 	enabled := given(b, "enabled", b.boolean("enabled"))
 	spec := jobs.JobSpec{
@@ -39,7 +39,6 @@ func readJobSpec(b *body) jobs.JobSpec {
 		dataset.unknown()
 	}
 	spec.Tags = tagList(b.texts("tags")).Value
-	b.requires("type", "name")
 	b.ignore(jobServerFields...)
 	return spec
 }

@@ -102,6 +102,17 @@ func TestOpenAPI_Form(t *testing.T) {
 	}
 }
 
+// requiredBy are the members that a schema requires, be it under a condition.
+func requiredBy(schema map[string]any) []any {
+	required, _ := schema["required"].([]any)
+	then, _ := schema["then"].(map[string]any)
+	more, _ := then["required"].([]any)
+	condition, _ := schema["if"].(map[string]any)
+	not, _ := condition["not"].(map[string]any)
+	without, _ := not["required"].([]any)
+	return slices.Concat(required, more, without)
+}
+
 // checkValue looks at every value of the document.
 func (s *spec) checkValue(t *testing.T, place string, v any) {
 	t.Helper()
@@ -113,15 +124,16 @@ func (s *spec) checkValue(t *testing.T, place string, v any) {
 				t.Errorf("%s refers to %v, which is not there", place, ref)
 			}
 		}
-		if required, ok := v["required"].([]any); ok {
-			properties, _ := v["properties"].(map[string]any)
-			for _, name := range required {
-				if text, _ := name.(string); properties[text] == nil {
-					t.Errorf("%s requires %v, which it does not describe", place, name)
-				}
+		properties, _ := v["properties"].(map[string]any)
+		for _, name := range requiredBy(v) {
+			if text, _ := name.(string); properties[text] == nil {
+				t.Errorf("%s requires %v, which it does not describe", place, name)
 			}
 		}
 		for key, member := range v {
+			if key == "if" || key == "then" {
+				continue // parts of this schema, which describes what they require
+			}
 			if member == nil {
 				t.Errorf("%s has null under %q", place, key)
 			}

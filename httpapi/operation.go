@@ -163,9 +163,12 @@ func (d *documenter) requestBody(r route) openapi.Object {
 
 // shape is the schema of a body. Members that only the server sets may be there, whatever they hold, so that what was read can be sent back.
 func (d *documenter) shape(s *shape) openapi.Object {
-	properties, required := openapi.Object{}, []string{}
+	properties, required, without := openapi.Object{}, []string{}, map[string][]string{}
 	for _, f := range s.fields {
 		properties[f.name] = d.field(f)
+		if f.without != "" {
+			without[f.without] = append(without[f.without], f.name)
+		}
 		if f.required {
 			required = append(required, f.name)
 		}
@@ -174,6 +177,11 @@ func (d *documenter) shape(s *shape) openapi.Object {
 	if len(required) > 0 {
 		slices.Sort(required)
 		schema["required"] = required
+	}
+	for other, names := range without { // one at most: a second "if" would need an "allOf"
+		slices.Sort(names)
+		schema["if"] = openapi.Object{"not": openapi.Object{"required": []string{other}}}
+		schema["then"] = openapi.Object{"required": names}
 	}
 	return schema
 }

@@ -39,7 +39,7 @@ func TestOutage(t *testing.T) {
 	// These read no store.
 	standing := map[string]bool{
 		"GET /job-openapi.json": true, "GET /session": true, "GET /job-fire-times": true, "GET /job-drivers": true, "GET /job-drivers/:driverId": true, "GET /job-action-drivers": true,
-		"GET /job-action-drivers/:driverId": true, "GET /job-attachment-drivers": true, "GET /job-attachment-drivers/:driverId": true,
+		"GET /job-templates": true, "GET /job-templates/:templateId": true, "GET /job-action-drivers/:driverId": true, "GET /job-attachment-drivers": true, "GET /job-attachment-drivers/:driverId": true,
 		"GET /job-principals": true, "GET /job-datasets": true, "GET /job-reports": true, "GET /job-libraries": true,
 	}
 	for _, route := range httpapi.RouteTable() {

@@ -88,6 +88,7 @@ var routes = slices.Concat(
 	part("jobs", feedRoutes),
 	part("workers", workerRoutes),
 	part("drivers", driverRoutes),
+	part("templates", templateRoutes),
 	part("session", sessionRoutes),
 	part("tokens", tokenRoutes),
 	part("users", userRoutes),

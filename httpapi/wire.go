@@ -37,6 +37,9 @@ var enums = map[reflect.Type][]string{
 	reflect.TypeFor[jobs.OnInterrupt]():     texts([]jobs.OnInterrupt{jobs.OnInterruptAuto, jobs.OnInterruptRetry, jobs.OnInterruptFail}),
 	reflect.TypeFor[jobs.DriverKind]():      texts([]jobs.DriverKind{jobs.DriverJob, jobs.DriverAction, jobs.DriverAttachment}),
 	reflect.TypeFor[jobs.DriverSource]():    texts([]jobs.DriverSource{jobs.SourceBuiltin, jobs.SourceHost, jobs.SourcePlugin}),
+	reflect.TypeFor[jobs.InputType](): texts([]jobs.InputType{
+		jobs.InputString, jobs.InputNumber, jobs.InputBoolean, jobs.InputDate, jobs.InputDataset, jobs.InputEmail,
+	}),
 	reflect.TypeFor[jobs.Role](): texts([]jobs.Role{
 		jobs.RoleMember, jobs.RoleMemberPlus, jobs.RoleDesigner, jobs.RoleDataWizard, jobs.RolePublisher, jobs.RoleAdmin,
 	}),
@@ -113,5 +116,5 @@ var fieldExamples = map[string]any{
 	"operator": "eq", "concurrency": 8, "timeoutSeconds": 120, "maxRetries": 2, "retryDelaySeconds": 30, "tenantConcurrency": 10,
 	"clusterConcurrency": 100, "heartbeatSeconds": 15, "maxConcurrent": 1, "misfireGraceSeconds": 60, "misfireWindowSeconds": 86400,
 	"jitterSeconds": 0, "priority": 0, "keepDays": 90, "keepRuns": 1000, "statusCode": 404, "error": "Not Found",
-	"password": "correct horse battery staple", "token": "jobs_3x4mpl3", "local": "2026-03-27T05:30:00", "text": "At 05:30 on weekdays",
+	"password": "correct horse battery staple", "token": "jobs_3x4mpl3", "templateId": "refresh-and-mail", "label": "Recipient", "category": "Datasets", "local": "2026-03-27T05:30:00", "text": "At 05:30 on weekdays",
 }

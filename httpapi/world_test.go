@@ -100,7 +100,7 @@ func newWorldAt(t testing.TB, dir string, change ...func(*httpapi.Options)) *wor
 	})
 	w.blobs = blobs
 	w.service = jobs.NewService(store, w.registry, jobs.ServiceOptions{
-		Blobs: blobs, MaxUpload: maxUpload,
+		Blobs: blobs, MaxUpload: maxUpload, Templates: testTemplates(t, w.registry),
 		Keys: keys, Directory: directory{}, MinInterval: time.Second, Logger: logger, Datasets: w.datasets, Reports: reports{},
 	})
 	o := httpapi.Options{Authenticator: w.callers, Logger: logger}
