@@ -7,12 +7,13 @@ package apicall
 
 import (
 	"context"
-	_ "embed"
+	"embed"
 	"encoding/json"
 	"net/http"
 
 	"github.com/carillon-go/carillon/drivers/internal/httpcall"
 	"github.com/carillon-go/carillon/drivers/internal/settings"
+	"github.com/carillon-go/carillon/drivers/internal/templates"
 	"github.com/carillon-go/carillon/drivers/safehttp"
 	"github.com/carillon-go/carillon/jobs"
 )
@@ -22,6 +23,9 @@ const ID = "api-call"
 
 //go:embed schema.json
 var settingsSchema json.RawMessage
+
+//go:embed templates
+var templateFiles embed.FS
 
 // Output is what a successful call leaves for later steps (contract 13.1).
 type Output = httpcall.Response
@@ -37,12 +41,16 @@ var (
 	_ jobs.Validator       = (*Driver)(nil)
 	_ jobs.StepIdempotence = (*Driver)(nil)
 	_ jobs.SecretTargets   = (*Driver)(nil)
+	_ jobs.TemplateOfferer = (*Driver)(nil)
 )
 
 // New makes the driver. The client stays the caller's: other drivers may share it.
 func New(client *safehttp.Client) *Driver {
 	return &Driver{client: client, rules: settings.MustCompile(info())}
 }
+
+// Templates are the ready-made jobs that come with the driver.
+func (d *Driver) Templates() []jobs.Template { return templates.Must(templateFiles) }
 
 // Info describes the driver.
 func (d *Driver) Info() jobs.DriverInfo { return info() }

@@ -2,16 +2,20 @@ package email
 
 import (
 	"context"
-	_ "embed"
+	"embed"
 	"encoding/json"
 
 	"github.com/carillon-go/carillon/drivers/internal/settings"
+	"github.com/carillon-go/carillon/drivers/internal/templates"
 	"github.com/carillon-go/carillon/drivers/mail"
 	"github.com/carillon-go/carillon/jobs"
 )
 
 //go:embed job.schema.json
 var jobSchema json.RawMessage
+
+//go:embed templates
+var templateFiles embed.FS
 
 // Job is the job driver "email". The mails of such a job are sent by its actions; with "to" in the settings, the driver step
 // sends one itself. It is safe for concurrent use.
@@ -25,12 +29,16 @@ var (
 	_ jobs.Validator       = (*Job)(nil)
 	_ jobs.StepIdempotence = (*Job)(nil)
 	_ jobs.Availability    = (*Job)(nil)
+	_ jobs.TemplateOfferer = (*Job)(nil)
 )
 
 // NewJob makes the job driver. Without a sender it is not available, and steps that send fail with ErrNoServer.
 func NewJob(sender *mail.Sender) *Job {
 	return &Job{sender: sender, rules: settings.MustCompile(jobInfo())}
 }
+
+// Templates are the ready-made jobs that come with the driver.
+func (d *Job) Templates() []jobs.Template { return templates.Must(templateFiles) }
 
 // Info describes the driver.
 func (d *Job) Info() jobs.DriverInfo { return jobInfo() }

@@ -31,6 +31,7 @@ type settings struct {
 	addr         string
 	data         string
 	files        string
+	templates    string
 	tenant       jobs.TenantID
 	concurrency  int
 	token        jobs.Secret
@@ -64,6 +65,7 @@ func readSettings(args []string, env func(string) string) (settings, error) {
 	flags.StringVar(&s.addr, "addr", "127.0.0.1:8080", "`host:port` to listen on; port 0 takes a free one")
 	flags.StringVar(&s.data, "data", "./carillon-data", "`folder` of the database and the key; made if it does not exist")
 	flags.StringVar(&s.files, "files", "", "`folder` of uploaded files; the folder files beside the database if it is empty")
+	flags.StringVar(&s.templates, "templates", "", "`folder` of *.json, each a template for jobs; they are read at the start, beside those of the drivers")
 	flags.StringVar(&tenant, "tenant", "main", "`name` of the tenant: lower-case letters, digits, single hyphens")
 	flags.Var(newCount(&s.concurrency, 10), "concurrency", "most `runs` of this process at a time, 1 to 1000")
 	flags.StringVar(&token, "token", "", "superuser API `token` that is accepted from the start, for scripts; 20 characters or more")

@@ -14,7 +14,7 @@ func noEnvironment(string) string { return "" }
 // show prints every setting, secrets revealed.
 func show(s settings) map[string]string {
 	return map[string]string{
-		"addr": s.addr, "data": s.data, "files": s.files, "tenant": string(s.tenant), "concurrency": fmt.Sprint(s.concurrency), "token": s.token.Reveal(),
+		"addr": s.addr, "data": s.data, "files": s.files, "templates": s.templates, "tenant": string(s.tenant), "concurrency": fmt.Sprint(s.concurrency), "token": s.token.Reveal(),
 		"smtp": s.smtp.Reveal(), "allow-private": fmt.Sprint(s.allowPrivate), "heartbeat": s.heartbeat.String(), "timeout": s.timeout.String(),
 		"grace": s.grace.String(), "mode": string(s.mode), "log": s.log.String(),
 	}
@@ -25,6 +25,7 @@ var flagCases = map[string][3]string{
 	"addr":          {"127.0.0.1:8080", "0.0.0.0:9000", "[::1]:0"},
 	"data":          {"./carillon-data", "/var/lib/carillon", "d"},
 	"files":         {"", "/var/lib/files", "f"},
+	"templates":     {"", "/etc/carillon/templates", "t"},
 	"tenant":        {"main", "globex", "a-1"},
 	"concurrency":   {"10", "1", "1000"},
 	"token":         {"", "twenty-characters-20", strings.Repeat("~", 200)},

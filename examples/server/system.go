@@ -51,6 +51,10 @@ func open(ctx context.Context, s settings, log *slog.Logger) (_ *system, err err
 	if err != nil {
 		return nil, err
 	}
+	templates, err := templatesOf(s, registry)
+	if err != nil {
+		return nil, err
+	}
 	if s.mode != modeWorker {
 		if sys.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", s.addr); err != nil {
 			return nil, fmt.Errorf("cannot listen on -addr: %w", err)
@@ -63,7 +67,7 @@ func open(ctx context.Context, s settings, log *slog.Logger) (_ *system, err err
 	if err != nil {
 		return nil, err
 	}
-	if err := sys.assemble(ctx, registry, keys); err != nil {
+	if err := sys.assemble(ctx, registry, templates, keys); err != nil {
 		return nil, err
 	}
 	// The password is shown as soon as it exists: nothing that could fail comes in between.
@@ -113,7 +117,7 @@ func exists(path string) (bool, error) {
 	return err == nil, err
 }
 
-func (sys *system) assemble(ctx context.Context, registry *drivers.Registry, keys jobs.KeyWrapper) (err error) {
+func (sys *system) assemble(ctx context.Context, registry *drivers.Registry, templates *jobs.Templates, keys jobs.KeyWrapper) (err error) {
 	s := sys.settings
 	sys.accounts, err = identity.New(sys.store, identity.Options{
 		DefaultTenant: s.tenant, CookiePath: "/api", SuperToken: s.token, Logger: sys.log,
@@ -121,7 +125,9 @@ func (sys *system) assemble(ctx context.Context, registry *drivers.Registry, key
 	if err != nil {
 		return err
 	}
-	service := jobs.NewService(sys.store, registry, jobs.ServiceOptions{Keys: keys, Blobs: sys.files, Directory: sys.accounts, Logger: sys.log})
+	service := jobs.NewService(sys.store, registry, jobs.ServiceOptions{
+		Keys: keys, Templates: templates, Blobs: sys.files, Directory: sys.accounts, Logger: sys.log,
+	})
 	sys.service = service
 	if err := service.Vault().Probe(ctx, s.tenant); err != nil {
 		return fmt.Errorf("secrets cannot be sealed and opened with the key in %s: %w", s.data, err)
@@ -150,6 +156,20 @@ func registryOf(s settings) (*drivers.Registry, error) {
 		return nil, err
 	}
 	return drivers.NewRegistry(list...)
+}
+
+// templatesOf are the templates of the drivers and of the folder of -templates. The error has all that is wrong with any of them.
+func templatesOf(s settings, registry *drivers.Registry) (*jobs.Templates, error) {
+	var sources []jobs.TemplateSource
+	var unread error
+	if s.templates != "" {
+		sources, unread = jobs.ReadTemplates(os.DirFS(s.templates))
+	}
+	templates, err := jobs.NewTemplates(registry, sources...)
+	if err := errors.Join(unread, err); err != nil {
+		return nil, fmt.Errorf("-templates: %w", err)
+	}
+	return templates, nil
 }
 
 // setBeat stores heartbeat and time-out for the cluster, if they were given.

@@ -58,8 +58,8 @@ step GET /job-attachment-drivers 200
 p[driverId]=file
 step GET '/job-attachment-drivers/{driverId}' 200
 step GET /job-templates 200
-take templateId id
-[ -z "${p[templateId]-}" ] || step GET '/job-templates/{templateId}' 200
+p[templateId]=watch-an-api
+step GET '/job-templates/{templateId}' 200
 step GET /job-workers 200
 take workerId id
 step GET '/job-workers/{workerId}' 200
@@ -68,6 +68,13 @@ step DELETE '/job-workers/{workerId}' 409
 step GET /job-limits 200
 step PUT /job-limits 200 '{"tenantConcurrency": 10}'
 step GET '/job-fire-times?interval=30%205%20*%20*%201-5&timezone=Europe/Berlin&count=3' 200
+
+echo "== a job of a template"
+step POST /jobs 201 '{"templateId": "watch-an-api", "name": "Tour of a template", "slug": "tour-template", "enabled": false,
+  "inputs": {"url": "'"$base"'/job-openapi.json", "to": "tour@carillon.example"}}'
+take id id
+step DELETE '/jobs/{id}' 204
+step POST /jobs 400 '{"templateId": "watch-an-api", "inputs": {"minutes": "five"}}'
 
 echo "== a job"
 step GET '/job-id?name=Tour' 200
