@@ -15,6 +15,7 @@ import (
 
 	"github.com/carillon-go/carillon/httpapi"
 	"github.com/carillon-go/carillon/jobs"
+	"github.com/carillon-go/carillon/storage/sqlite/sqlitetest"
 )
 
 // TestContract tells the stories of testdata. Each file has a world of its own; after it the store is checked, and nothing that the
@@ -290,6 +291,8 @@ func (s *story) command(t testing.TB, line string) {
 		}
 	case "draft": // draft JOB USER: a draft without its routes, as {{draft}}
 		s.vars["draft"] = string(s.draft(jobs.ID(arg(1)), jobs.PrincipalID(arg(2))))
+	case "lose-definition": // lose-definition JOB: a fault of the disk takes the newest definition away
+		sqlitetest.Lose(t, s.path, jobs.ID(arg(1)))
 	case "datasets": // datasets down, datasets up: the provider fails, or works again
 		s.datasets.down.Store(arg(1) == "down")
 	case "grant": // grant DATASET PRINCIPAL RIGHTS, words of read, refresh and snapshot, or none

@@ -32,8 +32,6 @@ func wanted(route httpapi.RouteLine) []int {
 
 // notShown are exceptions, each with its reason.
 var notShown = map[string][]int{
-	"GET /jobs/:id/draft/plan":      {409},
-	"POST /jobs/:id/_edit":          {409}, // of a job whose definition or secrets cannot be read: a test of package jobs has it
 	"PUT /users/:username/password": {429}, // pauses of a second are no matter of a story: TestAPI_setPassword_throttled
 	"GET /job-events":               {200}, // a stream that does not end by itself: TestFeed
 }

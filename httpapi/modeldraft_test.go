@@ -101,10 +101,10 @@ func (p *play) commit() {
 		want = 404
 	case c.level(original) < 3:
 		want = 403
-	case original.defn != d.base && !force:
-		want = 409
 	case d.enabled && !d.enabledThen && d.ownerThen == original.owner && !original.enabled && original.handedOver && !c.mayOwn(original.owner):
 		want = 403
+	case original.defn != d.base && !force:
+		want = 409
 	default:
 		want = 200
 	}

@@ -10,6 +10,7 @@ var reorderRoutes = []route{
 	{
 		method: "POST", path: "/jobs/:id/_reorder", group: groupEdit, handle: (*API).reorder,
 		name: "reorder", summary: "Put the actions or datasets of a job in another order", body: reads(readReorder), answers: answers{200: orderView{}},
+		also: []int{409},
 	},
 }
 

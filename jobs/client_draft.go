@@ -176,6 +176,11 @@ func (c *Client) commit(ctx context.Context, original, draft *Job, force bool) (
 		return nil, err
 	}
 	defer unlock()
+	if becomes := (&landing{draft: draft, original: original}).enabled(); becomes && !original.Enabled {
+		if err := c.mayEnable(ctx, original); err != nil {
+			return nil, err
+		}
+	}
 	for _, j := range []*Job{original, draft} {
 		if j.Broken != "" {
 			return nil, Conflict("%s; it can only be removed", j.Broken)
@@ -226,11 +231,7 @@ func (c *Client) landed(ctx context.Context, original, draft *Job) (*Job, error)
 	if next.Definition, err = l.definition(ctx, at, c.service.reseal); err != nil {
 		return nil, err
 	}
-	if next.Enabled = l.enabled(); next.Enabled && !original.Enabled {
-		if err := c.mayEnable(ctx, original); err != nil {
-			return nil, err
-		}
-	}
+	next.Enabled = l.enabled()
 	if next.Enabled != original.Enabled || next.Policies.Jitter != original.Policies.Jitter || !sameSchedule(next.Schedule, original.Schedule) {
 		next.NextRunAt = next.nextRun(at)
 	}

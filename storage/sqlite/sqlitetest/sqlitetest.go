@@ -8,11 +8,13 @@ package sqlitetest
 
 import (
 	"context"
+	"database/sql"
 	"os"
 	"path/filepath"
 	"sync"
 	"testing"
 
+	"github.com/carillon-go/carillon/jobs"
 	"github.com/carillon-go/carillon/storage/sqlite"
 )
 
@@ -50,6 +52,29 @@ func File(t testing.TB, folder string) string {
 		t.Fatal(err)
 	}
 	return path
+}
+
+// Lose takes the newest definition of a job away, behind the back of the store on the file, as a fault of the disk would: the job is Broken from
+// then on. It has to be deleted before the store's own check.
+func Lose(t testing.TB, path string, id jobs.ID) {
+	t.Helper()
+	db, err := sql.Open("sqlite", path+"?_pragma=busy_timeout(5000)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	// A row that is removed may still be in the store's cache; one that has never been there is not.
+	result, err := db.ExecContext(t.Context(), "UPDATE jobs SET revision = revision + 1 WHERE id = ?", string(id))
+	if err != nil {
+		t.Fatalf("lose the definition of the job %q: %v", id, err)
+	}
+	if n, err := result.RowsAffected(); err != nil || n != 1 {
+		t.Fatalf("lose the definition of the job %q: %d jobs, %v", id, n, err)
+	}
 }
 
 // empty is the content of an empty store. A file that was closed is the whole database.
