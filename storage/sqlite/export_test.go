@@ -35,7 +35,7 @@ func (s *Store) Hold() (release func()) {
 }
 
 // Waiting is how many writes wait for the writer.
-func (s *Store) Waiting() int { return len(s.db.writer.queue) }
+func (s *Store) Waiting() int { return s.db.writer.line.Waiting() }
 
 // SetBusyTimeout changes how long the writer waits for other processes.
 func (s *Store) SetBusyTimeout(d time.Duration) error {

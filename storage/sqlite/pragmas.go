@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -105,38 +104,27 @@ func useWAL(ctx context.Context, db *sqlx.DB) (mode string, err error) {
 	return mode, err
 }
 
-// checkIdentity gives the schema version of a file that is ours or empty; any other file is an error.
+// checkIdentity gives the schema version of a file that is ours or empty; any other file is an error. The list of migrations is made before
+// the first of them, so a file that has nothing else is one whose first start was interrupted, or goes on in another process.
 func checkIdentity(ctx context.Context, db *sqlx.DB) (version int, err error) {
 	var application, tables int
-	for _, ask := range []struct {
-		dest  *int
-		query string
-	}{
-		{&application, "PRAGMA application_id"},
-		{&version, "PRAGMA user_version"},
-		{&tables, "SELECT count(*) FROM sqlite_master"},
-	} {
-		if err := db.GetContext(ctx, ask.dest, ask.query); err != nil {
-			return 0, explain(err)
-		}
+	// One statement sees one state: another process may be making the schema.
+	err = db.QueryRowContext(ctx, `
+	SELECT (SELECT application_id FROM pragma_application_id), (SELECT user_version FROM pragma_user_version),
+	       (SELECT count(*) FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' AND name <> '`+goose.DefaultTablename+`')`).
+		Scan(&application, &version, &tables)
+	if err != nil {
+		return 0, explain(err)
 	}
 	switch {
 	case application == 0 && version == 0 && tables == 0:
 		return 0, nil
-	case application != applicationID && tables > 0 && !onlyGoose(ctx, db):
+	case application != applicationID && tables > 0:
 		return 0, errors.New("the file is a database of another program")
 	case version > schemaVersion:
 		return 0, fmt.Errorf("the file has schema %d of a newer version; this one knows %d", version, schemaVersion)
 	}
 	return version, nil
-}
-
-// onlyGoose recognizes a file whose first start was interrupted, or is going on in another process: the list of migrations is made
-// before the first of them.
-func onlyGoose(ctx context.Context, db *sqlx.DB) bool {
-	var names []string
-	err := db.SelectContext(ctx, &names, "SELECT name FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'")
-	return err == nil && strings.Join(names, ",") == goose.DefaultTablename
 }
 
 // openReaders opens the connections that only read, and one more.

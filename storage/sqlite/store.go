@@ -170,7 +170,7 @@ func (d *database) Write(ctx context.Context, do func(*sqlstore.Tx) error) error
 	if err := d.Ready(); err != nil {
 		return err
 	}
-	return d.writer.submit(ctx, do)
+	return d.writer.line.Submit(ctx, do)
 }
 
 // Reader is sqlstore.Database.

@@ -4,14 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/jmoiron/sqlx"
 
-	"github.com/carillon-go/carillon/jobs"
 	"github.com/carillon-go/carillon/storage/internal/sqlstore"
 )
 
@@ -30,7 +27,7 @@ const (
 type writer struct {
 	conn  *sqlx.Conn
 	stmts map[string]*sqlx.Stmt
-	queue chan *request
+	line  *sqlstore.Line
 	ended chan struct{}
 
 	// changed is called when another process has committed something.
@@ -41,69 +38,18 @@ type writer struct {
 
 	commits    atomic.Int64
 	statements atomic.Int64
-
-	mu     sync.RWMutex // guards the field below, and the queue against being closed under a sender
-	closed bool
 }
-
-// request is a write that waits for its turn.
-type request struct {
-	ctx   context.Context
-	do    func(*sqlstore.Tx) error
-	state atomic.Int32 // waiting, then begun by the writer or givenUp by the caller
-	err   error
-	done  chan struct{}
-}
-
-const (
-	waiting int32 = iota
-	begun
-	givenUp
-)
 
 func newWriter(conn *sqlx.Conn) *writer {
 	return &writer{
-		conn: conn, stmts: map[string]*sqlx.Stmt{}, queue: make(chan *request, 2*maxGroup), ended: make(chan struct{}),
+		conn: conn, stmts: map[string]*sqlx.Stmt{}, line: sqlstore.NewLine(2 * maxGroup), ended: make(chan struct{}),
 		nudge: make(chan struct{}, 1), version: -1,
 	}
 }
 
-// submit waits until the write is committed. The caller's context ends the wait only before the write has begun: a write that
-// was cancelled in the middle would take the other writes of its group with it.
-func (w *writer) submit(ctx context.Context, do func(*sqlstore.Tx) error) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	r := &request{ctx: context.WithoutCancel(ctx), do: do, done: make(chan struct{})}
-	w.mu.RLock()
-	if w.closed {
-		w.mu.RUnlock()
-		return &jobs.UnavailableError{Reason: "the store is closed"}
-	}
-	w.queue <- r // at most 2*maxGroup writes wait here; more callers wait in this line
-	w.mu.RUnlock()
-	select {
-	case <-r.done:
-	case <-ctx.Done():
-		if r.state.CompareAndSwap(waiting, givenUp) {
-			return ctx.Err()
-		}
-		<-r.done
-	}
-	if p, ok := r.err.(*panicError); ok { //nolint:errorlint // made below, never wrapped
-		panic(p.String())
-	}
-	return r.err
-}
-
 // close lets the accepted writes finish, and closes the statements: a connection that has open ones does not close.
 func (w *writer) close() error {
-	w.mu.Lock()
-	if !w.closed {
-		w.closed = true
-		close(w.queue)
-	}
-	w.mu.Unlock()
+	w.line.Close()
 	<-w.ended
 	var errs []error
 	for query, stmt := range w.stmts {
@@ -135,7 +81,7 @@ func (w *writer) loop() {
 	w.look()
 	for {
 		select {
-		case r, ok := <-w.queue:
+		case r, ok := <-w.line.Queue():
 			if !ok {
 				return
 			}
@@ -165,19 +111,22 @@ func (w *writer) loop() {
 }
 
 // group runs the writes that wait, commits them together and answers.
-func (w *writer) group(first *request) {
+func (w *writer) group(first *sqlstore.Request) {
 	if err := w.run("BEGIN IMMEDIATE"); err != nil {
-		w.refuse(first, err)
+		w.line.Refuse(first, err)
 		return
 	}
-	var batch []*request
+	var batch []*sqlstore.Request
+	var errs []error
 	var fatal error
-	for r := first; r != nil && fatal == nil; r = w.nextOf(maxGroup - len(batch)) {
-		if !r.state.CompareAndSwap(waiting, begun) {
+	for r := first; r != nil && fatal == nil; r = w.line.Next(maxGroup - len(batch)) {
+		if !r.Begin() {
 			continue
 		}
 		batch = append(batch, r)
-		fatal = w.one(r, len(batch) > 1)
+		var err error
+		err, fatal = w.one(r, len(batch) > 1)
+		errs = append(errs, err)
 	}
 	if fatal == nil {
 		fatal = w.run("COMMIT")
@@ -187,46 +136,19 @@ func (w *writer) group(first *request) {
 		// The database may have rolled back by itself; then there is nothing to roll back, and that is the only error there can be.
 		_ = w.run("ROLLBACK")
 	}
-	for _, r := range batch {
+	for i, r := range batch {
 		if fatal != nil {
-			r.err = fatal
+			errs[i] = fatal
 		}
-		close(r.done)
-	}
-}
-
-// refuse answers all writes that wait with the error of a transaction that could not begin: another process held the database for
-// the whole busy timeout, and each of them would else wait through one more. At most a full line is answered, so that callers who
-// try again at once cannot keep the writer here.
-func (w *writer) refuse(first *request, err error) {
-	n := 0
-	for r := first; r != nil; r = w.nextOf(cap(w.queue) - n) {
-		if r.state.CompareAndSwap(waiting, begun) {
-			r.err = err
-			close(r.done)
-		}
-		n++
-	}
-}
-
-// nextOf takes a write that waits already; nil if there is none or no more are wanted.
-func (w *writer) nextOf(wanted int) *request {
-	if wanted <= 0 {
-		return nil
-	}
-	select {
-	case r := <-w.queue: // nil if the queue was closed
-		return r
-	default:
-		return nil
+		r.Answer(errs[i])
 	}
 }
 
 // one runs a write. If it fails after it has written, only its part is undone: by a savepoint that it set before its first
-// write, or, for the first write of the group, by beginning again. The result is an error of the whole transaction.
-func (w *writer) one(r *request, behindOthers bool) (fatal error) {
+// write, or, for the first write of the group, by beginning again. Fatal is an error of the whole transaction.
+func (w *writer) one(r *sqlstore.Request, behindOthers bool) (own, fatal error) {
 	touched := false
-	tx := sqlstore.NewTx(r.ctx, w.prepare, func() error {
+	tx := sqlstore.NewTx(r.Context(), w.statement, func() error {
 		if touched {
 			return nil
 		}
@@ -236,16 +158,16 @@ func (w *writer) one(r *request, behindOthers bool) (fatal error) {
 		}
 		return nil
 	})
-	r.err = call(r.do, tx)
+	own = r.Run(tx)
 	switch {
-	case r.err != nil && endsTransaction(r.err):
-		return r.err
+	case own != nil && endsTransaction(own):
+		return own, own
 	case !touched:
-		return nil
-	case r.err == nil && behindOthers:
-		return w.run("RELEASE one")
-	case r.err == nil:
-		return nil
+		return own, nil
+	case own == nil && behindOthers:
+		return nil, w.run("RELEASE one")
+	case own == nil:
+		return nil, nil
 	}
 	undo := []string{"ROLLBACK", "BEGIN IMMEDIATE"}
 	if behindOthers {
@@ -253,28 +175,19 @@ func (w *writer) one(r *request, behindOthers bool) (fatal error) {
 	}
 	for _, statement := range undo {
 		if err := w.run(statement); err != nil {
-			return fmt.Errorf("undo a write: %w", err)
+			return own, fmt.Errorf("undo a write: %w", err)
 		}
 	}
-	return nil
+	return own, nil
 }
 
-// panicError carries a panic of a write to its caller: a fault of ours must not end the goroutine that others depend on.
-type panicError struct {
-	value any
-	stack []byte
-}
-
-func (p *panicError) Error() string  { return fmt.Sprintf("panic in a write: %v", p.value) }
-func (p *panicError) String() string { return fmt.Sprintf("%v\n%s", p.value, p.stack) }
-
-func call(do func(*sqlstore.Tx) error, tx *sqlstore.Tx) (err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = &panicError{v, debug.Stack()}
-		}
-	}()
-	return do(tx)
+// statement is prepare for the core.
+func (w *writer) statement(query string) (sqlstore.Statement, error) {
+	stmt, err := w.prepare(query)
+	if err != nil {
+		return nil, err // not stmt: a nil pointer in an interface is not nil
+	}
+	return stmt, nil
 }
 
 // prepare gives the prepared statement of a text; each text is prepared once.

@@ -18,7 +18,7 @@ var invariants = []invariant{
 	{"I2: a job has at most one run that does not wait, unless its policy allows more", `
 	SELECT r.job_id
 	FROM   runs r JOIN job_revisions d ON d.job_id = r.job_id AND d.revision = r.revision
-	WHERE  r.blocked = 0 AND r.pinned = 0 AND CASE WHEN json_valid(d.definition) THEN d.definition ->> '$.policies.overlap' ELSE 'allow' END <> 'allow'
+	WHERE  r.blocked = 0 AND r.pinned = 0 AND CASE WHEN json_valid(d.definition) THEN json_extract(d.definition, '$.policies.overlap') ELSE 'allow' END <> 'allow'
 	GROUP  BY r.job_id
 	HAVING count(*) > 1`},
 	{"I2: queued runs that may start are within the policy of their job", `
@@ -26,7 +26,7 @@ var invariants = []invariant{
 	FROM   runs r JOIN jobs j ON j.id = r.job_id
 	WHERE  r.blocked = 0
 	GROUP  BY r.job_id, j.overlap, j.max_concurrent
-	HAVING sum(r.status = 'queued' AND r.started_at = 0) > 0
+	HAVING count(CASE WHEN r.status = 'queued' AND r.started_at = 0 THEN 1 END) > 0
 	       AND count(*) > CASE j.overlap WHEN 'allow' THEN j.max_concurrent ELSE 1 END`},
 	{"I10: a run waits only if its job has no room", `
 	SELECT j.id
@@ -48,14 +48,14 @@ var invariants = []invariant{
 	SELECT job_id || ' at ' || at
 	FROM   (SELECT job_id, fire_at AS at FROM runs WHERE fire_at IS NOT NULL
 	        UNION ALL SELECT job_id, fire_at FROM run_history WHERE fire_at IS NOT NULL
-	        UNION ALL SELECT job_id, at FROM fires)
+	        UNION ALL SELECT job_id, at FROM fires) AS f
 	GROUP  BY job_id, at
 	HAVING count(*) > 1`},
 	{"I8: the next fire is later than every fire that was decided", `
 	SELECT j.id
 	FROM   jobs j
 	WHERE  j.enabled = 1 AND EXISTS (SELECT 1 FROM fires f WHERE f.job_id = j.id AND f.outcome <> 'withdrawn' AND f.reason <> '` + removedReason + `'
-	       AND max(f.at, f.until) >= j.next_run_at AND f.at < j.next_run_at)`},
+	       AND GREATEST(f.at, f.until) >= j.next_run_at AND f.at < j.next_run_at)`},
 	{"a draft has no slug and no next fire", `
 	SELECT id
 	FROM   jobs
@@ -93,10 +93,10 @@ var invariants = []invariant{
 	WHERE  j.id IS NULL OR j.enabled <> 0`},
 	{"what a revision names of contents is noted, and nothing else", `
 	SELECT COALESCE(d.job_id, r.job_id) || ' revision ' || COALESCE(d.revision, r.revision)
-	FROM   (SELECT DISTINCT v.job_id, v.revision, x.value ->> '$.file.key' AS file_key
+	FROM   (SELECT DISTINCT v.job_id, v.revision, json_extract(x.value, '$.file.key') AS file_key
 	        FROM   job_revisions v, json_each(CASE WHEN json_valid(v.definition) THEN v.definition ELSE '{}' END, '$.actions') a,
 	               json_each(a.value, '$.attachments') x
-	        WHERE  x.value ->> '$.file.key' IS NOT NULL) d
+	        WHERE  json_extract(x.value, '$.file.key') IS NOT NULL) d
 	       FULL JOIN revision_files r ON r.job_id = d.job_id AND r.revision = d.revision AND r.file_key = d.file_key
 	WHERE  r.job_id IS NULL
 	       OR d.job_id IS NULL AND r.job_id IN (SELECT v.job_id FROM job_revisions v WHERE v.revision = r.revision AND json_valid(v.definition))`},
@@ -148,7 +148,7 @@ var invariants = []invariant{
 	WHERE  NOT json_valid(definition)`},
 	{"stored steps can be read", `
 	SELECT id
-	FROM   (SELECT id, steps FROM runs UNION ALL SELECT id, steps FROM run_history)
+	FROM   (SELECT id, steps FROM runs UNION ALL SELECT id, steps FROM run_history) AS r
 	WHERE  steps IS NOT NULL AND NOT json_valid(steps)`},
 	{"I4: an ended run began before it ended", `
 	SELECT id
@@ -157,15 +157,15 @@ var invariants = []invariant{
 	{"an ended run has a result for each step that its worker told of", `
 	SELECT h.id
 	FROM   run_history h
-	WHERE  h.steps IS NOT NULL AND EXISTS (SELECT 1 FROM json_each(CASE WHEN json_valid(h.steps) THEN h.steps ELSE '[]' END) s
-	       WHERE s.value ->> '$.state' NOT IN ('success', 'warning', 'error', 'skipped'))`},
+	WHERE  h.steps IS NOT NULL AND EXISTS (SELECT 1 FROM json_each(CASE WHEN json_valid(h.steps) THEN h.steps ELSE '[]' END, '$') s
+	       WHERE json_extract(s.value, '$.state') NOT IN ('success', 'warning', 'error', 'skipped'))`},
 	{"events of a run are not newer than its number", `
 	SELECT l.run_id
 	FROM   run_logs l JOIN (SELECT id, seq FROM runs UNION ALL SELECT id, seq FROM run_history) r ON r.id = l.run_id
 	WHERE  l.seq > r.seq`},
 	{"events of a run grow with the index of their entries", `
 	SELECT run_id
-	FROM   (SELECT run_id, seq, lag(seq) OVER (PARTITION BY run_id ORDER BY idx) AS before FROM run_logs)
+	FROM   (SELECT run_id, seq, lag(seq) OVER (PARTITION BY run_id ORDER BY idx) AS before FROM run_logs) AS l
 	WHERE  seq < before`},
 	{"a log entry belongs to a run", `
 	SELECT run_id
@@ -191,11 +191,11 @@ var invariants = []invariant{
 	{"what lists show of a job is what its definition says", `
 	SELECT j.id
 	FROM   jobs j JOIN job_revisions d ON d.job_id = j.id AND d.revision = j.revision
-	WHERE  json_valid(d.definition) AND (j.name <> d.definition ->> '$.name'
-	       OR j.description <> COALESCE(d.definition ->> '$.description', '')
-	       OR j.interval_text <> COALESCE(d.definition ->> '$.schedule.interval', '')
-	       OR j.interval_type <> COALESCE(d.definition ->> '$.schedule.intervalType', '')
-	       OR j.timezone <> COALESCE(d.definition ->> '$.schedule.timezone', ''))`},
+	WHERE  json_valid(d.definition) AND (j.name <> json_extract(d.definition, '$.name')
+	       OR j.description <> COALESCE(json_extract(d.definition, '$.description'), '')
+	       OR j.interval_text <> COALESCE(json_extract(d.definition, '$.schedule.interval'), '')
+	       OR j.interval_type <> COALESCE(json_extract(d.definition, '$.schedule.intervalType'), '')
+	       OR j.timezone <> COALESCE(json_extract(d.definition, '$.schedule.timezone'), ''))`},
 	{"the number of jobs of a tenant is counted right", `
 	SELECT t.id
 	FROM   (SELECT id FROM tenants UNION SELECT tenant FROM jobs) t LEFT JOIN tenants c ON c.id = t.id
@@ -207,7 +207,8 @@ var invariants = []invariant{
 	{"a step result names its event", `
 	SELECT r.id
 	FROM   runs r
-	WHERE  r.steps IS NOT NULL AND EXISTS (SELECT 1 FROM json_each(CASE WHEN json_valid(r.steps) THEN r.steps ELSE '[]' END) s WHERE s.value ->> '$.seq' > r.seq)`},
+	WHERE  r.steps IS NOT NULL AND EXISTS (SELECT 1 FROM json_each(CASE WHEN json_valid(r.steps) THEN r.steps ELSE '[]' END, '$') s
+	       WHERE CAST(json_extract(s.value, '$.seq') AS BIGINT) > r.seq)`},
 }
 
 // CheckError is an invariant that does not hold.
@@ -229,7 +230,7 @@ func (c *Core) Check(ctx context.Context) error {
 		for _, i := range invariants {
 			var rows []string
 			q := new(query)
-			q.add("SELECT * FROM (" + i.query + "\n) LIMIT 10")
+			q.add("SELECT * FROM (" + i.query + "\n) AS broken LIMIT 10")
 			if err := v.build(&rows, q); err != nil {
 				return fmt.Errorf("%s: %w", i.sentence, err)
 			}

@@ -12,7 +12,7 @@ const (
 	// read in the order of the index.
 	sqlListGroups = `
 	WITH RECURSIVE g (tenant, urgency) AS (
-		SELECT * FROM (SELECT tenant, urgency FROM runs WHERE status = 'queued' AND blocked = 0 ORDER BY tenant, urgency LIMIT 1)
+		SELECT * FROM (SELECT tenant, urgency FROM runs WHERE status = 'queued' AND blocked = 0 ORDER BY tenant, urgency LIMIT 1) AS first
 		UNION ALL
 		SELECT n.tenant, n.urgency
 		FROM   g JOIN runs n ON n.id = (
@@ -36,11 +36,11 @@ const (
 	SET    status = 'running', worker_id = ?, fence = fence + 1, seq = seq + 1, updated_at = ?,
 	       attempt = CASE WHEN started_at = 0 THEN attempt ELSE attempt + 1 END,
 	       started_at = CASE WHEN started_at = 0 THEN ? ELSE started_at END
-	WHERE  status = 'queued' AND id IN (
+	WHERE  status = 'queued' AND id IN ONCE(
 	       SELECT id FROM runs
 	       WHERE  status = 'queued' AND blocked = 0 AND tenant = ? AND urgency = ? AND not_before <= ?
 	       ORDER  BY not_before, id
-	       LIMIT  ?)
+	       LIMIT  ? SKIP LOCKED)ONCE
 	RETURNING ` + claimColumns
 	// sqlClaimSome is sqlClaim of a worker that lacks drivers.
 	sqlClaimSome = `
@@ -48,12 +48,12 @@ const (
 	SET    status = 'running', worker_id = ?, fence = fence + 1, seq = seq + 1, updated_at = ?,
 	       attempt = CASE WHEN started_at = 0 THEN attempt ELSE attempt + 1 END,
 	       started_at = CASE WHEN started_at = 0 THEN ? ELSE started_at END
-	WHERE  status = 'queued' AND id IN (
+	WHERE  status = 'queued' AND id IN ONCE(
 	       SELECT id FROM runs
 	       WHERE  status = 'queued' AND blocked = 0 AND tenant = ? AND urgency = ? AND not_before <= ?
 	              AND driver_set NOT IN NUMBERS(?)
 	       ORDER  BY not_before, id
-	       LIMIT  ?)
+	       LIMIT  ? SKIP LOCKED)ONCE
 	RETURNING ` + claimColumns
 	// sqlMoreDue: index runs_claim.
 	sqlMoreDue = `
@@ -388,6 +388,7 @@ func (k *claiming) more(tenants []*claimTenant) error {
 	}
 	if held {
 		k.core.limited.Store(true)
+		k.t.news.held = true
 	}
 	return nil
 }

@@ -3,7 +3,8 @@
 //
 // The text of each statement stands above the method that runs it. Statements are written for SQLite with marks that a
 // dialect rewrites: ? (or ?1 where one value is used twice) for a parameter, IN LIST(?) for a JSON array of texts, IN NUMBERS(?)
-// for one of numbers.
+// for one of numbers, GREATEST for the greater of two values, and IN ONCE(... SKIP LOCKED)ONCE for a list that is read once and leaves out
+// rows that somebody else has locked.
 package sqlstore
 
 import (
@@ -30,6 +31,10 @@ type Database interface {
 	Write(ctx context.Context, do func(*Tx) error) error
 	// Reader is the pool of connections for reads.
 	Reader() *sqlx.DB
+	// ReadOptions are those of a transaction that sees one state; nil are those of the driver.
+	ReadOptions() *sql.TxOptions
+	// Prepares tells whether constant reads are prepared here, once for each connection. False: the driver does so by itself, or must not.
+	Prepares() bool
 	// Rewrite turns the text of a statement into the database's own spelling.
 	Rewrite(query string) string
 	// Translate turns an error of the database into one of package jobs where there is one (*jobs.UnavailableError), else gives it
@@ -71,7 +76,7 @@ func New(db Database, hub *Hub, readers int) *Core {
 // Tx is one write transaction. It is used by one goroutine.
 type Tx struct {
 	ctx     context.Context
-	prepare func(query string) (*sqlx.Stmt, error)
+	prepare func(query string) (Statement, error)
 	touch   func() error
 	news    news
 	queued  map[jobs.TenantID]int
@@ -80,13 +85,15 @@ type Tx struct {
 	changes []storedChange
 	// onCommit is run after the commit, in order.
 	onCommit []func()
+	// tookLimited: Core.limited was taken back by this transaction, and stands again if that is not committed.
+	tookLimited bool
 	// nothingDone: the write found that its work was done before, so the audit rows of its context are not stored.
 	nothingDone bool
 }
 
 // NewTx makes the transaction that a dialect hands to a write. Prepare gives the statement of a text on the writing connection;
 // touch is called before each statement that may write.
-func NewTx(ctx context.Context, prepare func(query string) (*sqlx.Stmt, error), touch func() error) *Tx {
+func NewTx(ctx context.Context, prepare func(query string) (Statement, error), touch func() error) *Tx {
 	return &Tx{ctx: ctx, prepare: prepare, touch: touch}
 }
 
@@ -169,7 +176,13 @@ func found(err error) (bool, error) {
 // write runs do in a write transaction, and tells the hub after its commit.
 func (c *Core) write(ctx context.Context, operation string, do func(*Tx) error) error {
 	var done *Tx
+	void := func() {
+		if done != nil && done.tookLimited {
+			c.limited.Store(true)
+		}
+	}
 	err := c.db.Write(ctx, func(t *Tx) error {
+		void() // it runs again, so what it did before was undone
 		done = t
 		if err := do(t); err != nil {
 			return err
@@ -189,6 +202,7 @@ func (c *Core) write(ctx context.Context, operation string, do func(*Tx) error) 
 		return t.auditContext(ctx)
 	})
 	if err != nil {
+		void()
 		c.defs.clear() // a definition may have been read that was never committed
 		return c.fail(operation, err)
 	}
@@ -217,7 +231,7 @@ func (c *Core) read(ctx context.Context, operation string, do func(*View) error)
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	tx, err := c.db.Reader().BeginTxx(ctx, nil)
+	tx, err := c.db.Reader().BeginTxx(ctx, c.db.ReadOptions())
 	if err != nil {
 		return c.fail(operation, err)
 	}
@@ -235,20 +249,31 @@ func (c *Core) read(ctx context.Context, operation string, do func(*View) error)
 
 // get is Tx.get of a reader, for constant statements.
 func (v *View) get(dest any, query string, args ...any) (bool, error) {
-	stmt, err := v.core.readStmt(v.ctx, query)
+	stmt, err := v.prepare(query)
 	if err != nil {
 		return false, err
 	}
-	return found(v.tx.StmtxContext(v.ctx, stmt).GetContext(v.ctx, dest, args...))
+	return found(stmt.GetContext(v.ctx, dest, args...))
 }
 
 // all is Tx.all of a reader, for constant statements.
 func (v *View) all(dest any, query string, args ...any) error {
-	stmt, err := v.core.readStmt(v.ctx, query)
+	stmt, err := v.prepare(query)
 	if err != nil {
 		return err
 	}
-	return v.tx.StmtxContext(v.ctx, stmt).SelectContext(v.ctx, dest, args...)
+	return stmt.SelectContext(v.ctx, dest, args...)
+}
+
+func (v *View) prepare(query string) (Statement, error) {
+	if !v.core.db.Prepares() {
+		return Direct(v.tx, v.core.db.Rewrite(query)), nil
+	}
+	stmt, err := v.core.readStmt(v.ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	return v.tx.StmtxContext(v.ctx, stmt), nil
 }
 
 // build reads all rows of a statement whose text was put together for this call.

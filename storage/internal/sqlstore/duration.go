@@ -13,7 +13,7 @@ import (
 // sqlListDurations: index run_history_ended alone, at most so many of its entries for each job.
 const sqlListDurations = `
 	SELECT jobs.id AS job_id, COALESCE((
-	       SELECT group_concat(CASE WHEN g.status IN ('success', 'warning') THEN g.ended_at - g.started_at END, ' ' ORDER BY g.ended_at DESC, g.id DESC)
+	       SELECT string_agg(CASE WHEN g.status IN ('success', 'warning') THEN CAST(g.ended_at - g.started_at AS TEXT) END, ' ' ORDER BY g.ended_at DESC, g.id DESC)
 	       FROM   (SELECT e.status, e.ended_at, e.started_at, e.id FROM run_history e
 	               WHERE e.job_id = jobs.id ORDER BY e.ended_at DESC, e.id DESC LIMIT ?) g
 	       ), '') AS durations

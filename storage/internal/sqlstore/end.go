@@ -16,7 +16,7 @@ const (
 	INSERT INTO run_history (id, tenant, job_id, owner_id, revision, status, trigger_kind, triggered_by, retry_of, worker_id, fence, urgency,
 	       not_before, fire_at, losses, attempt, cancel_requested, params, steps, warnings, error, seq, created_at, updated_at,
 	       started_at, ended_at)
-	VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULLIF(?, ''), NULLIF(?, ''), ?, ?, ?, NULLIF(?, 0), ?, ?, ?, ?, NULLIF(?, ''), ?, ?, ?, ?, ?, ?, ?)`
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULLIF(?, ''), NULLIF(?, ''), ?, ?, ?, NULLIF(CAST(? AS BIGINT), 0), ?, ?, ?, ?, NULLIF(?, ''), ?, ?, ?, ?, ?, ?, ?)`
 	// sqlDeleteLive: lookup by primary key; the status is the one that the run leaves (R1).
 	sqlDeleteLive = `
 	DELETE FROM runs
@@ -121,10 +121,16 @@ func (c *Core) end(t *Tx, row *runRow, status jobs.RunStatus, steps []jobs.Step,
 	if row.Status == jobs.RunQueued {
 		t.addQueued(row.Tenant, -1)
 	}
+	c.roomFreed(t)
+	return nil
+}
+
+// roomFreed tells workers that a run has ended, if a limit has held back others.
+func (c *Core) roomFreed(t *Tx) {
 	if c.limited.Swap(false) {
 		t.news.add(jobs.TopicQueue)
+		t.tookLimited = true
 	}
-	return nil
 }
 
 // endQueued ends a queued run as canceled, for that reason.

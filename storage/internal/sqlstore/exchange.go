@@ -124,7 +124,7 @@ const (
 	sqlRecord = `
 	UPDATE runs
 	SET    steps = CASE WHEN cancel_requested = 1 THEN COALESCE(NULLIF(?, ''), steps) ELSE COALESCE(NULLIF(?, ''), steps) END,
-	       warnings = max(warnings, ?), seq = max(seq, ?), updated_at = ?
+	       warnings = GREATEST(warnings, ?), seq = GREATEST(seq, ?), updated_at = ?
 	WHERE  id = ? AND worker_id = ? AND fence = ? AND status = 'running'`
 	// sqlListEnding: lookups by primary key, once for all ends of the exchange; no row: the run was taken away (P5). A run with a worker
 	// is running (a CHECK of the table). Saying so here again would make the database walk all runs of the worker.
@@ -191,8 +191,8 @@ func (c *Core) record(t *Tx, r jobs.ExchangeRequest, outcomes []outcome, result 
 			return fmt.Errorf("%d runs have ended and %d were live", len(ended), n)
 		}
 	}
-	if len(freed) > 0 && c.limited.Swap(false) {
-		t.news.add(jobs.TopicQueue)
+	if len(freed) > 0 {
+		c.roomFreed(t)
 	}
 	return t.promoteAll(freed)
 }

@@ -2,15 +2,15 @@ package sqlstore
 
 import "github.com/carillon-go/carillon/jobs"
 
-// Statement is a text with a number of parameters that do not matter for its plan.
-type Statement struct {
+// Planned is a text with a number of parameters that do not matter for its plan.
+type Planned struct {
 	Text string
 	Args int
 }
 
 // ProductStatements are the statements that carry the product, by name: their plans are golden files.
-func ProductStatements() map[string]Statement {
-	all := map[string]Statement{
+func ProductStatements() map[string]Planned {
+	all := map[string]Planned{
 		"beat": {sqlBeat, 4}, "claim": {sqlClaim, 7}, "claim_groups": {sqlListGroups, 0}, "claim_more": {sqlMoreDue, 4},
 		"claim_next": {sqlNextDelayed, 2}, "claim_running": {sqlCountRunning, 1}, "claim_some": {sqlClaimSome, 8},
 		"cancel_requested": {sqlListCancelRequested, 1}, "end_delete": {sqlDeleteEnded, 2}, "end_read": {sqlListEnding, 2},
@@ -24,10 +24,10 @@ func ProductStatements() map[string]Statement {
 		"job_tags": {sqlListJobTags, 1}, "job_shares": {sqlListShares, 1}, "job_favorites": {sqlListFavorites, 3},
 		"file_usage": {sqlFileUsage, 1}, "file_drop": {sqlDropFile, 2}, "file_known": {sqlKnownFiles, 1},
 	}
-	add := func(name string, q *query) { all[name] = Statement{q.text(), len(q.args)} }
+	add := func(name string, q *query) { all[name] = Planned{q.text(), len(q.args)} }
 	_, page, _ := jobQueries(jobs.JobQuery{Tenant: "t", Limit: 30})
 	add("list_jobs", page)
-	all["known_runs"] = Statement{sqlKnownRuns, 6}
+	all["known_runs"] = Planned{sqlKnownRuns, 6}
 	_, page, _ = jobQueries(jobs.JobQuery{Tenant: "t", Limit: 30, ReadableBy: []jobs.PrincipalID{"p"}})
 	add("list_jobs_readable", page)
 	_, page, _ = jobQueries(jobs.JobQuery{Tenant: "t", Limit: 30, Tags: []jobs.TagID{"a", "b"}})

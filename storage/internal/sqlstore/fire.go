@@ -112,7 +112,7 @@ func fireQueries(f jobs.FireQuery) (count, page *query) {
 		page.args = append(page.args, part.args...)
 	}
 	all := strings.Join(texts, "\nUNION ALL\n")
-	count.add("SELECT count(*) FROM (\n"+all+"\n)", page.args...)
+	count.add("SELECT count(*) FROM (\n"+all+"\n) AS lines", page.args...)
 	page.add(all)
 	if f.Ascending {
 		page.add("ORDER BY at")

@@ -28,7 +28,7 @@ var (
 // Whether a run has succeeded: NULL for live runs.
 const (
 	sqlSuccess      = `CASE WHEN status IN ('success', 'warning') THEN 1 ELSE 0 END`
-	sqlSuccessLive  = `NULL AS success`
+	sqlSuccessLive  = `CAST(NULL AS INTEGER) AS success`
 	sqlSuccessEnded = sqlSuccess + ` AS success`
 )
 

@@ -10,7 +10,28 @@ import (
 type news struct {
 	topics jobs.Topic
 	runs   map[jobs.RunID]struct{}
+	// held: a claim has left due runs because of a limit.
+	held bool
 }
+
+// News is what nodes tell each other of a commit: a hint, without ids (R14).
+type News struct {
+	Topics jobs.Topic
+	// Held: a claim has left due runs because of a limit, so the next end of a run is news for whoever claims.
+	Held bool
+}
+
+// Empty tells whether there is nothing to tell.
+func (n News) Empty() bool { return n == News{} }
+
+// Add puts the news of another commit to it.
+func (n *News) Add(other News) {
+	n.Topics |= other.Topics
+	n.Held = n.Held || other.Held
+}
+
+// News is what the transaction has changed so far.
+func (t *Tx) News() News { return News{t.news.topics, t.news.held} }
 
 func (n *news) add(topics jobs.Topic) { n.topics |= topics }
 
@@ -84,6 +105,33 @@ func (h *Hub) publish(n news) {
 			}
 		}
 		w.signal()
+	}
+}
+
+// Heard takes in what another node has committed.
+func (c *Core) Heard(n News) {
+	if n.Held {
+		c.limited.Store(true)
+	}
+	if n.Topics != 0 {
+		c.hub.wake(n.Topics)
+	}
+}
+
+// Missed takes in that other nodes may have committed anything.
+func (c *Core) Missed() {
+	c.limited.Store(true)
+	c.hub.WakeAll()
+}
+
+// wake wakes those who watch one of the topics, whatever run they watch.
+func (h *Hub) wake(topics jobs.Topic) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for w := range h.watchers {
+		if w.topics&topics != 0 {
+			w.signal()
+		}
 	}
 }
 

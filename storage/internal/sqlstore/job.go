@@ -426,8 +426,8 @@ func (c *Core) removeJob(t *Tx, tenant jobs.TenantID, id jobs.ID) error {
 			t.addQueued(tenant, -1)
 		}
 	}
-	if len(live) > 0 && c.limited.Swap(false) {
-		t.news.add(jobs.TopicQueue)
+	if len(live) > 0 {
+		c.roomFreed(t)
 	}
 	if _, err := t.exec(sqlDeleteIdempotencyOfJob, tenant, id); err != nil {
 		return err

@@ -15,8 +15,9 @@ const migrateTries = 5
 
 // Migrate brings a database to the newest schema: forward only, one transaction each (R30). Of several that start at once one
 // migrates; the others fail in a step, look again and find it done.
-func Migrate(ctx context.Context, dialect goose.Dialect, db *sql.DB, scripts fs.FS, log *slog.Logger) error {
-	provider, err := goose.NewProvider(dialect, db, scripts, goose.WithSlog(log), goose.WithDisableGlobalRegistry(true))
+func Migrate(ctx context.Context, dialect goose.Dialect, db *sql.DB, scripts fs.FS, log *slog.Logger, more ...goose.ProviderOption) error {
+	options := append([]goose.ProviderOption{goose.WithSlog(log), goose.WithDisableGlobalRegistry(true)}, more...)
+	provider, err := goose.NewProvider(dialect, db, scripts, options...)
 	if err != nil {
 		return fmt.Errorf("read migrations: %w", err)
 	}

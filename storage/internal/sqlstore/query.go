@@ -43,7 +43,7 @@ func (q *query) text() string { return strings.Join(q.parts, "\n") }
 func texts[T ~string](items []T) string {
 	out := make([]string, len(items))
 	for i, item := range items {
-		out[i] = string(item)
+		out[i] = strings.ReplaceAll(string(item), "\x00", "\uFFFD") // not every database can read NUL out of JSON; nothing is called so
 	}
 	return mustJSON(out)
 }

@@ -41,7 +41,8 @@ func newDatabase(t *testing.T) (*sqlite.Store, *sql.DB) {
 	return store, db
 }
 
-var spelling = strings.NewReplacer("IN LIST(?)", "IN (SELECT value FROM json_each(?))", "IN NUMBERS(?)", "IN (SELECT value FROM json_each(?))")
+var spelling = strings.NewReplacer("IN LIST(?)", "IN (SELECT value FROM json_each(?))", "IN NUMBERS(?)", "IN (SELECT value FROM json_each(?))",
+	"IN ONCE(", "IN (", " SKIP LOCKED)ONCE", ")", "GREATEST(", "max(")
 
 // TestQueryPlans fails if a statement that carries the product loses its index. Plans are those of SQLite without statistics, as in
 // a new database.
@@ -69,7 +70,7 @@ func TestQueryPlans(t *testing.T) {
 					continue // live runs of all tenants: few beside the history, and an index would cost every run
 				}
 				if strings.HasPrefix(line, "SCAN") && !strings.Contains(line, "INDEX") && !strings.Contains(line, "json_each") &&
-					!strings.HasPrefix(line, "SCAN g") && !strings.HasPrefix(line, "SCAN CONSTANT") && !strings.HasPrefix(line, "SCAN (") {
+					!strings.HasPrefix(line, "SCAN g") && line != "SCAN first" && line != "SCAN open" && !strings.HasPrefix(line, "SCAN CONSTANT") && !strings.HasPrefix(line, "SCAN (") {
 					t.Errorf("a whole table is read: %s", line)
 				}
 			}
@@ -77,7 +78,7 @@ func TestQueryPlans(t *testing.T) {
 	}
 }
 
-func queryPlan(t *testing.T, db *sql.DB, s sqlstore.Statement) string {
+func queryPlan(t *testing.T, db *sql.DB, s sqlstore.Planned) string {
 	t.Helper()
 	args := make([]any, s.Args)
 	for i := range args {

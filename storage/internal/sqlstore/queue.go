@@ -162,7 +162,7 @@ func (t *Tx) beside(job *jobRow, n int) (live []jobs.LiveRun, room int, err erro
 // sqlCountOpen: index runs_open.
 const sqlCountOpen = `
 	SELECT count(*)
-	FROM   (SELECT 1 FROM runs WHERE job_id = ? AND blocked = 0 LIMIT ?)`
+	FROM   (SELECT 1 FROM runs WHERE job_id = ? AND blocked = 0 LIMIT ?) AS open`
 
 const (
 	// sqlPromote: index runs_blocked, oldest first.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/carillon-go/carillon/jobs"
@@ -110,7 +111,7 @@ func (c *Core) Revisions(ctx context.Context, q jobs.RevisionQuery) (jobs.Page[j
 		}
 		limit := q.Limit
 		if limit == 0 {
-			limit = -1
+			limit = math.MaxInt
 		}
 		var rows []revisionRow
 		if err := v.all(&rows, sqlListRevisions, q.JobID, limit, q.Start); err != nil {

@@ -23,11 +23,11 @@ type dayRow struct {
 const (
 	// endedOfDay is answered by the covering indexes run_history_created and run_history_tenant alone, in their order: no row of the history
 	// is read and nothing is sorted.
-	endedOfDay = `SELECT 0 AS queued, 0 AS running, COALESCE(sum(status = 'success'), 0) AS success, COALESCE(sum(status = 'warning'), 0) AS warning,
-	       COALESCE(sum(status = 'error'), 0) AS error, COALESCE(sum(status = 'canceled'), 0) AS canceled,
-	       COALESCE(group_concat(CASE WHEN status = 'canceled' THEN NULL ELSE ended_at - started_at END), '') AS durations
+	endedOfDay = `SELECT 0 AS queued, 0 AS running, count(CASE WHEN status = 'success' THEN 1 END) AS success, count(CASE WHEN status = 'warning' THEN 1 END) AS warning,
+	       count(CASE WHEN status = 'error' THEN 1 END) AS error, count(CASE WHEN status = 'canceled' THEN 1 END) AS canceled,
+	       COALESCE(string_agg(CASE WHEN status = 'canceled' THEN NULL ELSE CAST(ended_at - started_at AS TEXT) END, ','), '') AS durations
 FROM   run_history`
-	liveOfDay = `SELECT COALESCE(sum(status = 'queued'), 0) AS queued, COALESCE(sum(status = 'running'), 0) AS running, 0 AS success, 0 AS warning,
+	liveOfDay = `SELECT count(CASE WHEN status = 'queued' THEN 1 END) AS queued, count(CASE WHEN status = 'running' THEN 1 END) AS running, 0 AS success, 0 AS warning,
 	       0 AS error, 0 AS canceled, '' AS durations
 FROM   runs`
 )

@@ -57,7 +57,7 @@ const (
 	// sqlListRecent: index run_history_ended alone, at most so many of its entries for each job.
 	sqlListRecent = `
 	SELECT jobs.id AS job_id, COALESCE((
-	       SELECT group_concat(g.status, ' ' ORDER BY g.ended_at DESC, g.id DESC)
+	       SELECT string_agg(g.status, ' ' ORDER BY g.ended_at DESC, g.id DESC)
 	       FROM   (SELECT e.status, e.ended_at, e.id FROM run_history e WHERE e.job_id = jobs.id ORDER BY e.ended_at DESC, e.id DESC LIMIT ?) g
 	       ), '') AS recent
 	FROM   jobs

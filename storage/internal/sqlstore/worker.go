@@ -280,7 +280,7 @@ func (c *Core) Worker(ctx context.Context, id jobs.WorkerID, tenant jobs.TenantI
 // sqlSteerWorker: lookup by primary key.
 const sqlSteerWorker = `
 	UPDATE job_workers
-	SET    status = COALESCE(NULLIF(?, ''), status), concurrency = COALESCE(NULLIF(?, 0), concurrency)
+	SET    status = COALESCE(NULLIF(?, ''), status), concurrency = COALESCE(NULLIF(CAST(? AS BIGINT), 0), concurrency)
 	WHERE  id = ? AND status IN ('active', 'draining')`
 
 // SteerWorker is jobs.WorkerAdminStore.

@@ -1,0 +1,180 @@
+//go:build unix
+
+package postgrestest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// errAbsent: there are no binaries of PostgreSQL on the machine.
+var errAbsent = errors.New("initdb and postgres are neither in PATH nor where distributions put them; install the package postgresql")
+
+// server is a process of postgres with a cluster of databases of its own, on a socket in a temporary folder.
+type server struct {
+	folder string
+	cmd    *exec.Cmd
+	ended  chan error
+	output bytes.Buffer
+}
+
+// binary finds a program of the server, the newest version where there are several.
+func binary(name string) (string, error) {
+	if path, err := exec.LookPath(name); err == nil {
+		return path, nil
+	}
+	found, err := filepath.Glob(filepath.Join("/usr/lib/postgresql/*/bin", name))
+	if err != nil || len(found) == 0 {
+		return "", errors.Join(errAbsent, err)
+	}
+	major := func(path string) int {
+		n, err := strconv.Atoi(filepath.Base(filepath.Dir(filepath.Dir(path))))
+		if err != nil {
+			return 0 // not a version
+		}
+		return n
+	}
+	return slices.MaxFunc(found, func(a, b string) int { return major(a) - major(b) }), nil
+}
+
+// unprivileged gives the user under which the server runs: it refuses root. Nil is our own.
+func unprivileged() (*syscall.Credential, error) {
+	if os.Geteuid() != 0 {
+		return nil, nil
+	}
+	for _, name := range []string{"postgres", "nobody"} {
+		u, err := user.Lookup(name)
+		if err != nil {
+			continue
+		}
+		uid, err := strconv.ParseUint(u.Uid, 10, 32)
+		if err != nil {
+			return nil, err
+		}
+		gid, err := strconv.ParseUint(u.Gid, 10, 32)
+		if err != nil {
+			return nil, err
+		}
+		return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
+	}
+	return nil, errors.New("the server refuses root, and there is no user postgres or nobody")
+}
+
+// start makes a cluster and its server. Commits are not synced: it is for what is stored, not for what survives a power cut.
+func start(settings ...string) (*server, error) {
+	initdb, err := binary("initdb")
+	if err != nil {
+		return nil, err
+	}
+	postgres, err := binary("postgres")
+	if err != nil {
+		return nil, err
+	}
+	who, err := unprivileged()
+	if err != nil {
+		return nil, err
+	}
+	folder, err := os.MkdirTemp("", "pg") // short: the path of a socket has at most 107 bytes
+	if err != nil {
+		return nil, err
+	}
+	s := &server{folder: folder, ended: make(chan error, 1)}
+	if who != nil {
+		if err := os.Chown(folder, int(who.Uid), int(who.Gid)); err != nil {
+			return nil, errors.Join(err, os.RemoveAll(folder))
+		}
+	}
+	data := filepath.Join(folder, "data")
+	setup := exec.Command(initdb, "-D", data, "-U", "test", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync") //nolint:noctx // a second
+	setup.Dir, setup.SysProcAttr = folder, &syscall.SysProcAttr{Credential: who}
+	if output, err := setup.CombinedOutput(); err != nil {
+		return nil, errors.Join(fmt.Errorf("initdb: %w: %s", err, output), os.RemoveAll(folder))
+	}
+	args := []string{"-D", data, "-k", folder, "-h", ""}
+	for _, setting := range append([]string{
+		"fsync=off", "full_page_writes=off", "max_connections=200", "shared_buffers=64MB", "autovacuum=off", "max_wal_size=4GB",
+	}, settings...) {
+		args = append(args, "-c", setting)
+	}
+	s.cmd = exec.Command(postgres, args...) //nolint:noctx // stop ends it
+	s.cmd.Dir, s.cmd.Stdout, s.cmd.Stderr = folder, &s.output, &s.output
+	s.cmd.SysProcAttr = attributes(who)
+	if err := s.launch(); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(folder))
+	}
+	if err := s.ready(); err != nil {
+		return nil, errors.Join(err, s.stop())
+	}
+	return s, nil
+}
+
+// launch starts the process from a thread that lives as long as it does: the server ends with the thread that started it.
+func (s *server) launch() error {
+	started := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := s.cmd.Start()
+		started <- err
+		if err == nil {
+			s.ended <- s.cmd.Wait()
+		}
+	}()
+	return <-started
+}
+
+// dsn names a database of the server.
+func (s *server) dsn(database string) string {
+	return "host=" + s.folder + " user=test dbname=" + database
+}
+
+// ready waits until the server answers.
+func (s *server) ready() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		conn, err := pgx.Connect(ctx, s.dsn("postgres"))
+		if err == nil {
+			return conn.Close(ctx)
+		}
+		select {
+		case <-tick.C:
+		case fault := <-s.ended:
+			s.ended <- fault
+			return fmt.Errorf("the server has ended: %w: %s", fault, strings.TrimSpace(s.output.String()))
+		case <-ctx.Done():
+			return fmt.Errorf("the server does not answer: %w", err)
+		}
+	}
+}
+
+// stop ends the server, whatever still talks to it, and removes its folder.
+func (s *server) stop() error {
+	err := s.cmd.Process.Signal(syscall.SIGQUIT)
+	if errors.Is(err, os.ErrProcessDone) {
+		err = nil
+	}
+	select {
+	case <-s.ended: // an immediate shutdown is no success, and none is needed
+	case <-time.After(10 * time.Second):
+		err = errors.Join(err, s.cmd.Process.Kill())
+		<-s.ended
+	}
+	return errors.Join(err, os.RemoveAll(s.folder))
+}
