@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/carillon-go/carillon/drivers"
 	"github.com/carillon-go/carillon/jobs"
 )
@@ -171,5 +173,34 @@ func TestService_withoutTemplates(t *testing.T) {
 	}
 	if _, err := h.as("mara").TemplateSpec(t.Context(), "x", nil); fields(err) != "templateId" {
 		t.Errorf("TemplateSpec: %v", err)
+	}
+}
+
+// TestClient_TemplateSpec_ofThePaper is the example of contract 13.3. Its drivers need not be there for the spec to be made.
+func TestClient_TemplateSpec_ofThePaper(t *testing.T) {
+	t.Parallel()
+	h, provider := newDatasetHouse(t)
+	h.useTemplates(registryOf(t), jobs.ServiceOptions{Datasets: provider}, jobs.Template{
+		ID: "refresh-and-mail", Name: "Refresh a dataset and mail it", Category: "Datasets", Type: "dataset-refresh",
+		Inputs: []jobs.TemplateInput{
+			{Name: "dataset", Label: "Dataset", Type: jobs.InputDataset, Required: true}, {Name: "to", Label: "Recipient", Type: jobs.InputEmail, Required: true},
+		},
+		Job: json.RawMessage(`{ "type": "dataset-refresh", "name": "Refresh and mail",
+			"datasets": [{ "alias": "data", "datasetId": "${inputs.dataset}" }],
+			"actions": [{ "type": "email", "name": "Mail it",
+				"data": { "to": ["${inputs.to}"], "subject": "${job.name}", "text": "See attachment." },
+				"attachments": [{ "type": "dataset", "name": "data.csv", "data": { "alias": "data" } }] }] }`),
+	})
+	got, err := h.as("mara").TemplateSpec(t.Context(), "refresh-and-mail", map[string]any{"dataset": "globex:stock", "to": "stock@globex.example"})
+	want := jobs.JobSpec{
+		Type: "dataset-refresh", Name: "Refresh and mail", Datasets: []jobs.AssociationSpec{{Alias: "data", DatasetID: "globex:stock"}},
+		Actions: []jobs.ActionSpec{{
+			Type: "email", Name: "Mail it", Data: json.RawMessage(`{"subject":"${job.name}","text":"See attachment.","to":["stock@globex.example"]}`),
+			Attachments: []jobs.AttachmentSpec{{Type: "dataset", Name: "data.csv", Data: json.RawMessage(`{"alias":"data"}`)}},
+		}},
+		TemplateID: "refresh-and-mail",
+	}
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("TemplateSpec: %v (-want +got):\n%s", err, diff)
 	}
 }

@@ -78,7 +78,7 @@ func skip(reason string) error { return fmt.Errorf("%w: %s", errSkip, reason) }
 
 func rules() []rule {
 	var all []rule
-	for _, list := range [][]rule{infoRules, settingsRules, runRules, secretRules, previewRules, attachmentRules} {
+	for _, list := range [][]rule{infoRules, settingsRules, runRules, secretRules, previewRules, attachmentRules, templateRules} {
 		all = append(all, list...)
 	}
 	return all

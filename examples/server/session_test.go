@@ -52,14 +52,22 @@ func (s *session) create() {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	found := readmeJob.FindSubmatch(readme)
-	if found == nil {
-		s.t.Fatal("the README has no job to create")
+	var bodies []map[string]any
+	for _, found := range readmeJob.FindAllSubmatch(readme, -1) {
+		body := map[string]any{}
+		if err := json.Unmarshal([]byte(strings.ReplaceAll(string(found[1]), "http://127.0.0.1:9000", s.out.URL)), &body); err != nil {
+			s.t.Fatal(err)
+		}
+		bodies = append(bodies, body)
 	}
-	body := map[string]any{}
-	if err := json.Unmarshal([]byte(strings.ReplaceAll(string(found[1]), "http://127.0.0.1:9000", s.out.URL)), &body); err != nil {
-		s.t.Fatal(err)
+	if len(bodies) != 2 {
+		s.t.Fatalf("the README has %d jobs to create, want one and one of a template", len(bodies))
 	}
+	bodies[1]["enabled"] = false // its calls would be counted
+	if made := s.must(http.StatusCreated, "POST", "/jobs", bodies[1]); made["interval"] != "5 minutes" {
+		s.t.Fatalf("the job of the template is %v", made)
+	}
+	body := bodies[0]
 	body["interval"], body["timezone"] = "30 5 * * 1-5", "Europe/Berlin" // explainsFires makes it ring
 	job := s.must(http.StatusCreated, "POST", "/jobs", body)
 	s.job = "/jobs/main:stock-count"

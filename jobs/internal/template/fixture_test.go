@@ -32,8 +32,13 @@ func object(t testing.TB, text string) map[string]any {
 // inputs are one of each type with that name; text is required and plain has a default.
 func inputs() []template.Input {
 	return []template.Input{
-		{Name: "text", Type: template.String, Required: true}, {Name: "more", Type: template.String}, {Name: "plain", Type: template.String, Default: "p"},
-		{Name: "number", Type: template.Number}, {Name: "on", Type: template.Boolean}, {Name: "day", Type: template.Date},
-		{Name: "set", Type: template.Dataset}, {Name: "to", Type: template.Email},
+		{Name: "text", Type: template.String, Required: true},
+		{Name: "more", Type: template.String},
+		{Name: "plain", Type: template.String, Default: "p"},
+		{Name: "number", Type: template.Number},
+		{Name: "on", Type: template.Boolean},
+		{Name: "day", Type: template.Date},
+		{Name: "set", Type: template.Dataset},
+		{Name: "to", Type: template.Email},
 	}
 }

@@ -18,8 +18,14 @@ func (run) Lookup(path string) (any, bool, bool) { return "<run " + path + ">", 
 // values and results of the run side by side.
 func FuzzFill(f *testing.F) {
 	for _, seed := range [][3]string{
-		{"${inputs.a}", "x", "y"}, {"${inputs.a}${inputs.b}", "$", "{job.id}"}, {"${inputs.a}${job.id}", "$", ""}, {"$${inputs.a} ${inputs.b}", "${inputs.b}", "$${"},
-		{"a${inputs.a}b${job.name}c$${d", "$$", "${"}, {"$$${inputs.a}", "{", "$"}, {"${date('YYYY')}${inputs.a}", "}", ""}, {"${inputs.c}${inputs.a}{x}", "$$$", ""},
+		{"${inputs.a}", "x", "y"},
+		{"${inputs.a}${inputs.b}", "$", "{job.id}"},
+		{"${inputs.a}${job.id}", "$", ""},
+		{"$${inputs.a} ${inputs.b}", "${inputs.b}", "$${"},
+		{"a${inputs.a}b${job.name}c$${d", "$$", "${"},
+		{"$$${inputs.a}", "{", "$"},
+		{"${date('YYYY')}${inputs.a}", "}", ""},
+		{"${inputs.c}${inputs.a}{x}", "$$$", ""},
 	} {
 		f.Add(seed[0], seed[1], seed[2])
 	}

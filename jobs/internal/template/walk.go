@@ -44,8 +44,9 @@ func (p place) item() place {
 		return placeAttachment
 	case placeSettings:
 		return placeSettings
+	default:
+		return placeOther
 	}
-	return placeOther
 }
 
 // walk copies a job. Every string goes through text, whose false leaves the member or entry out; every name of a member goes to name.
