@@ -43,6 +43,7 @@ type Store interface {
 	TokenStore
 	AuditStore
 	FileStore
+	TenantStore
 	Watcher
 	// Close ends the store after the writes that were accepted. Later calls are ErrUnavailable.
 	Close() error

@@ -68,6 +68,7 @@ func subjects() []subject {
 		{"user", userRules()},
 		{"team", teamRules()},
 		{"identity", identityRules()},
+		{"tenant", tenantRules()},
 		{"prune", pruneRules()},
 		{"audit", auditRules()},
 		{"watch", watchRules()},

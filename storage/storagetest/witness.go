@@ -124,6 +124,33 @@ func (w *witness) DeleteJob(ctx context.Context, now time.Time, tenant jobs.Tena
 	return err
 }
 
+// CloseTenant notes that jobs are switched off.
+func (w *witness) CloseTenant(ctx context.Context, now time.Time, tenant jobs.TenantID, force bool) error {
+	err := w.Store.CloseTenant(ctx, now, tenant, force)
+	if err == nil {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		for _, known := range w.jobs {
+			known.rescheduled = known.rescheduled || known.job.Tenant == tenant
+		}
+	}
+	return err
+}
+
+// EraseTenant notes that nothing of the tenant is to be found any more.
+func (w *witness) EraseTenant(ctx context.Context, tenant jobs.TenantID, limit int) (jobs.TenantErasure, error) {
+	w.forget()
+	result, err := w.Store.EraseTenant(ctx, tenant, limit)
+	if err == nil {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		for _, known := range w.jobs {
+			known.deleted = known.deleted || known.job.Tenant == tenant
+		}
+	}
+	return result, err
+}
+
 // CancelRun notes that no step of the run may start from now on (I7).
 func (w *witness) CancelRun(ctx context.Context, now time.Time, tenant jobs.TenantID, id jobs.RunID, by jobs.PrincipalID) (*jobs.Run, error) {
 	r, err := w.Store.CancelRun(ctx, now, tenant, id, by)

@@ -75,7 +75,7 @@ func (t *Tx) job(tenant jobs.TenantID, id jobs.ID) (*jobRow, error) {
 const (
 	// sqlCountJobs: lookup by primary key.
 	sqlCountJobs = `
-	SELECT jobs
+	SELECT jobs, closed_at
 	FROM   tenants
 	WHERE  id = ?`
 	// sqlAddJobs: lookup by primary key.
@@ -87,12 +87,18 @@ const (
 
 // addJob counts a new job of the tenant, up to the limit. Drafts do not count.
 func (t *Tx) addJob(tenant jobs.TenantID) error {
-	var n int
-	if _, err := t.get(&n, sqlCountJobs, tenant); err != nil {
+	var row struct {
+		Jobs     int   `db:"jobs"`
+		ClosedAt int64 `db:"closed_at"`
+	}
+	if _, err := t.get(&row, sqlCountJobs, tenant); err != nil {
 		return err
 	}
-	if n >= jobs.MaxJobsPerTenant {
-		return jobs.Conflict("the tenant has %d jobs; the limit is %d", n, jobs.MaxJobsPerTenant)
+	if err := stillOpen(row.ClosedAt); err != nil {
+		return err
+	}
+	if row.Jobs >= jobs.MaxJobsPerTenant {
+		return jobs.Conflict("the tenant has %d jobs; the limit is %d", row.Jobs, jobs.MaxJobsPerTenant)
 	}
 	_, err := t.exec(sqlAddJobs, tenant, 1)
 	return err
@@ -245,6 +251,11 @@ func (c *Core) save(t *Tx, now time.Time, s saving) error {
 	}
 	if j.Revision == s.base {
 		if err := t.sameDefinition(j, s.definition); err != nil {
+			return err
+		}
+	}
+	if j.Enabled && !old.Enabled {
+		if err := t.open(j.Tenant); err != nil {
 			return err
 		}
 	}

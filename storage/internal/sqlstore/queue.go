@@ -36,18 +36,24 @@ func (t *Tx) flushQueued() error {
 
 // sqlCountQueued: lookup by primary key.
 const sqlCountQueued = `
-	SELECT queued
+	SELECT queued, closed_at
 	FROM   tenants
 	WHERE  id = ?`
 
-// checkQueue refuses n more queued runs beyond the limit of a tenant.
+// checkQueue refuses n more queued runs beyond the limit of a tenant, and any in one that is being removed.
 func (t *Tx) checkQueue(tenant jobs.TenantID, n int) error {
-	var queued int
-	if _, err := t.get(&queued, sqlCountQueued, tenant); err != nil {
+	var row struct {
+		Queued   int   `db:"queued"`
+		ClosedAt int64 `db:"closed_at"`
+	}
+	if _, err := t.get(&row, sqlCountQueued, tenant); err != nil {
 		return err
 	}
-	if queued+n > jobs.MaxQueuedPerTenant {
-		return jobs.Conflict("the tenant has %d queued runs; the limit is %d", queued, jobs.MaxQueuedPerTenant)
+	if err := stillOpen(row.ClosedAt); err != nil {
+		return err
+	}
+	if row.Queued+n > jobs.MaxQueuedPerTenant {
+		return jobs.Conflict("the tenant has %d queued runs; the limit is %d", row.Queued, jobs.MaxQueuedPerTenant)
 	}
 	return nil
 }

@@ -73,6 +73,9 @@ func (c *Core) InsertUser(ctx context.Context, u jobs.User) error {
 		if _, err := t.get(&n, sqlCountUsers, u.Tenant); err != nil {
 			return err
 		}
+		if err := t.open(u.Tenant); err != nil {
+			return err
+		}
 		if n >= jobs.MaxUsersPerTenant {
 			return jobs.Conflict("the tenant has %d users; the limit is %d", n, jobs.MaxUsersPerTenant)
 		}
@@ -131,6 +134,11 @@ func (c *Core) SaveUser(ctx context.Context, u jobs.User, keep []byte) error {
 		}
 		if old.Revision != u.Revision {
 			return jobs.ErrPrecondition
+		}
+		if u.Enabled && !old.Enabled {
+			if err := t.open(u.Tenant); err != nil {
+				return err
+			}
 		}
 		next := userRow{Enabled: u.Enabled, Superuser: u.Superuser, PasswordHash: u.PasswordHash}
 		if !next.steers() {

@@ -32,7 +32,7 @@ CREATE INDEX team_members_user ON team_members (tenant, user_id, team_id, role);
 -- Who owns what: asked before a user or a team is removed.
 CREATE INDEX jobs_owner ON jobs (tenant, owner_id, id);
 
--- A tenant that somebody has added has a moment at which that was; 0: it exists because it has rows.
-ALTER TABLE tenants ADD COLUMN created_at INTEGER NOT NULL DEFAULT 0;
+-- When the removal of the tenant began; 0: it is not being removed.
+ALTER TABLE tenants ADD COLUMN closed_at INTEGER NOT NULL DEFAULT 0;
 
 PRAGMA user_version = 8;
