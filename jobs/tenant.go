@@ -32,7 +32,7 @@ type TenantStore interface {
 	Tenants(ctx context.Context) ([]TenantUsage, error)
 	// CloseTenant begins the removal of a tenant: in one transaction its jobs are switched off, its users disabled, and its sessions and tokens
 	// removed. From then on a new job, a new or enabled user, a job that is switched on, and a start are a *ConflictError; there is no way
-	// back. Live runs are a *ConflictError with Data["live"], their number, unless force is set. To close it again is harmless.
+	// back. Live runs are a *ConflictError with Data["live"], their number, unless force is set. To close it again changes nothing, and needs no force.
 	// Unknown: ErrNotFound.
 	CloseTenant(ctx context.Context, now time.Time, tenant TenantID, force bool) error
 	// EraseTenant removes up to limit things of a closed tenant in one transaction, what depends on others first: a run with its log, a job with what

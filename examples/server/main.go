@@ -6,7 +6,7 @@
 // steps get -grace to finish, and the API goes on until they have. A second signal ends the process at once; what was running then is
 // taken up again by the next start.
 //
-// "server tenant add NAME" makes a tenant beside the first one.
+// "server tenant" lists, adds and removes tenants.
 //
 // Exit codes: 0 after a drain, 1 if it cannot start or could not end in order, 2 for flags that are wrong, 130 after a second signal.
 package main
@@ -24,7 +24,7 @@ import (
 
 func main() {
 	if len(os.Args) > 1 && os.Args[1] == "tenant" {
-		os.Exit(tenantCommand(context.Background(), os.Args[2:], os.Getenv, os.Stdout, os.Stderr))
+		os.Exit(tenantCommand(context.Background(), os.Args[2:], os.Getenv, os.Stdin, os.Stdout, os.Stderr))
 	}
 	settings, err := readSettings(os.Args[1:], os.Getenv)
 	if help, ok := errors.AsType[helpAsked](err); ok {

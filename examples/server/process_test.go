@@ -206,7 +206,12 @@ func (p *process) call(method, path string, body any) (int, map[string]any) {
 }
 
 func (p *process) try(method, path string, body any) (int, map[string]any, error) {
-	response, err := p.send(method, path, body, nil)
+	return p.tryAs(nil, method, path, body)
+}
+
+// tryAs is try with the given header in place of the token.
+func (p *process) tryAs(header http.Header, method, path string, body any) (int, map[string]any, error) {
+	response, err := p.send(method, path, body, header)
 	if err != nil {
 		return 0, nil, err
 	}

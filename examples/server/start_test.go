@@ -49,7 +49,7 @@ func TestServer_first_start(t *testing.T) {
 }
 
 // login signs in as a browser does and looks at the session that it got.
-func login(t *testing.T, p *process, name, password string, want int) {
+func login(t *testing.T, p *process, name, password string, want int) http.Header {
 	t.Helper()
 	response, err := p.send("POST", "/login/local", map[string]any{"username": name, "password": password}, http.Header{})
 	if err != nil {
@@ -59,10 +59,10 @@ func login(t *testing.T, p *process, name, password string, want int) {
 	if response.StatusCode != want {
 		t.Fatalf("log-in: status %d, want %d", response.StatusCode, want)
 	}
-	if want != http.StatusOK {
-		return
-	}
 	header := http.Header{}
+	if want != http.StatusOK {
+		return header
+	}
 	for _, c := range response.Cookies() {
 		header.Add("Cookie", c.Name+"="+c.Value)
 	}
@@ -74,6 +74,7 @@ func login(t *testing.T, p *process, name, password string, want int) {
 	if session.StatusCode != http.StatusOK {
 		t.Errorf("session after the log-in: status %d", session.StatusCode)
 	}
+	return header
 }
 
 func modes(t *testing.T, root string) map[string]fs.FileMode {

@@ -62,7 +62,7 @@ func tenantLive(ctx context.Context, s jobs.Store) error {
 	refusal := s.CloseTenant(ctx, at(5), tenant, false)
 	before := usageOf(ctx, s, tenant)
 	done(s.CloseTenant(ctx, at(5), tenant, true))
-	done(s.CloseTenant(ctx, at(6), tenant, true))
+	done(s.CloseTenant(ctx, at(6), tenant, false))
 	return errors.Join(conflict("a close without force", refusal, "live", "4"), same("ClosedAt after it", before.ClosedAt.IsZero(), true),
 		instant("ClosedAt", usageOf(ctx, s, tenant).ClosedAt, at(5)), same("ClosedAt of the other", usageOf(ctx, s, foreign).ClosedAt.IsZero(), true),
 		refused("an unknown tenant", s.CloseTenant(ctx, at(5), "nobody", true), jobs.ErrNotFound))

@@ -63,7 +63,7 @@ const (
 	sqlCloseTenant = `
 	INSERT INTO tenants (id, closed_at)
 	VALUES (?, ?)
-	ON CONFLICT (id) DO UPDATE SET closed_at = CASE tenants.closed_at WHEN 0 THEN excluded.closed_at ELSE tenants.closed_at END`
+	ON CONFLICT (id) DO UPDATE SET closed_at = excluded.closed_at`
 )
 
 // sqlQuietTenant is what makes a closed tenant do nothing any more.
@@ -100,7 +100,11 @@ func (c *Core) CloseTenant(ctx context.Context, now time.Time, tenant jobs.Tenan
 		if !known {
 			return jobs.NotFound("tenant")
 		}
-		var live int
+		var closed, live int64
+		if _, err := t.get(&closed, sqlGetClosed, tenant); err != nil || closed != 0 {
+			t.nothingDone = closed != 0
+			return err
+		}
 		if _, err := t.get(&live, sqlCountLive, tenant); err != nil {
 			return err
 		}
