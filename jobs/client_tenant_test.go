@@ -19,7 +19,9 @@ import (
 )
 
 // brokenBlobs are contents that cannot be removed.
-type brokenBlobs struct{ jobs.Blobs }
+type brokenBlobs struct{ place }
+
+type place = jobs.Blobs
 
 func (brokenBlobs) DeleteBlob(context.Context, jobs.BlobKey) error { return errDisk }
 

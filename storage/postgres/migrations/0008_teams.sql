@@ -32,5 +32,5 @@ CREATE INDEX team_members_user ON carillon.team_members (tenant, user_id, team_i
 -- Who owns what: asked before a user or a team is removed.
 CREATE INDEX jobs_owner ON carillon.jobs (tenant, owner_id, id);
 
--- A tenant that somebody has added has a moment at which that was; 0: it exists because it has rows.
-ALTER TABLE carillon.tenants ADD COLUMN created_at BIGINT NOT NULL DEFAULT 0;
+-- When the removal of the tenant began; 0: it is not being removed.
+ALTER TABLE carillon.tenants ADD COLUMN closed_at BIGINT NOT NULL DEFAULT 0;
