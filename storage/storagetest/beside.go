@@ -38,6 +38,7 @@ func besideRules() []besideRule {
 func runBeside(t *testing.T, open func(t testing.TB) jobs.Store) {
 	for _, r := range besideRules() {
 		t.Run(r.sentence, func(t *testing.T) {
+			t.Parallel()
 			s := open(t)
 			w := newWitness(s)
 			ctx, cancel := context.WithTimeout(t.Context(), patience)

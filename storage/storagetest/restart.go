@@ -29,6 +29,7 @@ func restartRules() []restartRule {
 func runRestarts(t *testing.T, open func(t testing.TB) jobs.Store) {
 	for _, r := range restartRules() {
 		t.Run(r.sentence, func(t *testing.T) {
+			t.Parallel()
 			s := open(t)
 			current, ok := s.(Reopener)
 			if !ok {

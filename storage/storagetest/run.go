@@ -84,12 +84,14 @@ const (
 	sizePatience = 10 * time.Minute
 )
 
-// Run tests a store. Open gives an empty one, and is called once for each rule; Run closes it.
+// Run tests a store. Open gives an empty one, and is called once for each rule; Run closes it. Rules run beside each other, as many as -parallel
+// says, so open is called from several goroutines.
 func Run(t *testing.T, open func(t testing.TB) jobs.Store) {
 	for _, sub := range subjects() {
 		t.Run(sub.name, func(t *testing.T) {
 			for _, r := range sub.rules {
 				t.Run(r.sentence, func(t *testing.T) {
+					t.Parallel()
 					ctx, cancel := context.WithTimeout(t.Context(), patience)
 					defer cancel()
 					if err := perform(ctx, r, open(t)); err != nil {

@@ -163,16 +163,24 @@ func execute(dsn, statement string) (err error) {
 	return err
 }
 
-// clean empties all tables, but for the list of migrations.
+// clean empties all tables, but for the list of migrations. To delete some rows costs a tenth of new files for all tables and indexes.
 func clean(dsn string) error {
 	return execute(dsn, `
+	SET session_replication_role = replica; -- no triggers: everything goes, in any order
 	DO $$
-	DECLARE names TEXT;
+	DECLARE name TEXT; filled BOOLEAN;
 	BEGIN
-		SELECT string_agg(format('%I.%I', schemaname, tablename), ', ') INTO names
-		FROM   pg_tables
-		WHERE  schemaname = 'carillon' AND tablename <> 'goose_db_version';
-		EXECUTE 'TRUNCATE ' || names || ' RESTART IDENTITY';
+		FOR name IN SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE schemaname = 'carillon' AND tablename <> 'goose_db_version' LOOP
+			EXECUTE 'SELECT EXISTS (SELECT 1 FROM ' || name || ')' INTO filled;
+			IF filled AND pg_relation_size(CAST(name AS REGCLASS)) > 1000000 THEN
+				EXECUTE 'TRUNCATE ' || name || ' CASCADE';
+			ELSIF filled THEN
+				EXECUTE 'DELETE FROM ' || name;
+			END IF;
+		END LOOP;
+		FOR name IN SELECT format('%I.%I', schemaname, sequencename) FROM pg_sequences WHERE schemaname = 'carillon' AND sequencename NOT LIKE 'goose%' LOOP
+			PERFORM setval(CAST(name AS REGCLASS), 1, FALSE);
+		END LOOP;
 	END;
 	$$`)
 }

@@ -106,7 +106,7 @@ func start(settings ...string) (*server, error) {
 	}
 	args := []string{"-D", data, "-k", folder, "-h", ""}
 	for _, setting := range append([]string{
-		"fsync=off", "full_page_writes=off", "max_connections=200", "shared_buffers=64MB", "autovacuum=off", "max_wal_size=4GB",
+		"fsync=off", "full_page_writes=off", "max_connections=200", "shared_buffers=64MB", "autovacuum=off", "max_wal_size=4GB", "jit=off",
 	}, settings...) {
 		args = append(args, "-c", setting)
 	}
