@@ -50,11 +50,13 @@ type workerView struct {
 	Running     int               `json:"running"`
 	JobTypes    []string          `json:"jobTypes"`
 	ActionTypes []string          `json:"actionTypes"`
-	CurrentRuns []workerRunView   `json:"currentRuns"`
-	StartedAt   stamp             `json:"startedAt" wire:"set"`
-	HeartbeatAt stamp             `json:"heartbeatAt" wire:"set"`
-	TimeoutAt   stamp             `json:"timeoutAt" wire:"set"`
-	StoppedAt   stamp             `json:"stoppedAt"`
+	// AttachmentTypes goes beyond the contract: a run waits for a worker that has them too.
+	AttachmentTypes []string        `json:"attachmentTypes"`
+	CurrentRuns     []workerRunView `json:"currentRuns"`
+	StartedAt       stamp           `json:"startedAt" wire:"set"`
+	HeartbeatAt     stamp           `json:"heartbeatAt" wire:"set"`
+	TimeoutAt       stamp           `json:"timeoutAt" wire:"set"`
+	StoppedAt       stamp           `json:"stoppedAt"`
 }
 
 type workerRunView struct {
@@ -67,7 +69,8 @@ func (a *API) newWorkerView(x jobs.Worker, timeout time.Duration) workerView {
 	v := workerView{
 		Links: links{"self": a.link("job-workers", string(x.ID))}, ID: x.ID, Hostname: x.Hostname, PID: x.PID, Version: x.Version,
 		Status: x.Status, Concurrency: x.Concurrency, Running: x.Running, JobTypes: orEmpty(x.JobTypes), ActionTypes: orEmpty(x.ActionTypes),
-		CurrentRuns: []workerRunView{}, StartedAt: stamp(x.StartedAt), HeartbeatAt: stamp(x.HeartbeatAt),
+		AttachmentTypes: orEmpty(x.AttachmentTypes),
+		CurrentRuns:     []workerRunView{}, StartedAt: stamp(x.StartedAt), HeartbeatAt: stamp(x.HeartbeatAt),
 		TimeoutAt: stamp(x.HeartbeatAt.Add(timeout)), StoppedAt: stamp(x.StoppedAt),
 	}
 	for _, run := range x.CurrentRuns {

@@ -70,7 +70,9 @@ func TestClient_RemoveTenant(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		w.service = func(s jobs.Store, b jobs.Blobs) *jobs.Service { return jobs.NewService(s, none, jobs.ServiceOptions{Blobs: b}) }
+		w.service = func(s jobs.Store, b jobs.Blobs) *jobs.Service {
+			return jobs.NewService(s, none, jobs.ServiceOptions{Blobs: b})
+		}
 		w.host = w.service(w.store, w.blobs).As(jobs.System(jobs.HostTenant))
 		return w
 	}

@@ -12,9 +12,11 @@ type Worker struct {
 	// Concurrency is the most runs at a time.
 	Concurrency int
 	// Running is how many runs it holds now; filled by reads.
-	Running     int
-	JobTypes    []string
-	ActionTypes []string
+	Running int
+	// JobTypes, ActionTypes and AttachmentTypes are the drivers that it has.
+	JobTypes        []string
+	ActionTypes     []string
+	AttachmentTypes []string
 	// Beat grows with each exchange. Others decide by it whether the worker lives; never by the times (R5).
 	Beat        int64
 	StartedAt   time.Time

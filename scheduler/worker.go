@@ -69,7 +69,8 @@ func (s *Scheduler) register(ctx context.Context) (*worker, error) {
 		ID: newWorkerID(s.options.Hostname), Hostname: s.options.Hostname, PID: os.Getpid(), Version: s.options.Version,
 		Status: jobs.WorkerActive, Concurrency: s.options.Concurrency,
 		JobTypes: driverIDs(s.drivers, jobs.DriverJob), ActionTypes: driverIDs(s.drivers, jobs.DriverAction),
-		StartedAt: now, HeartbeatAt: now,
+		AttachmentTypes: driverIDs(s.drivers, jobs.DriverAttachment),
+		StartedAt:       now, HeartbeatAt: now,
 	}
 	for again := (backoff{}); ; {
 		started := time.Now()

@@ -19,7 +19,7 @@ func claimRules() []rule {
 		{"a changed priority holds for runs that wait", claimPriorityChanged},
 		{"a run is claimed only by a worker that has all its drivers", claimDrivers},
 		{"runs for which a driver is missing do not hold up others", claimDriversSkipped},
-		{"job and action drivers of one name are told apart", claimKinds},
+		{"drivers of one name and another kind are told apart", claimKinds},
 		{"the limit of a tenant is kept", claimTenantLimit},
 		{"the limit of the cluster is kept", claimClusterLimit},
 		{"a worker never holds more runs than its concurrency", claimWorkerLimit},
@@ -113,8 +113,9 @@ func claimPriorityChanged(ctx context.Context, s jobs.Store) error {
 }
 
 func claimDrivers(ctx context.Context, s jobs.Store) error {
-	givenRun(ctx, s, givenJob(ctx, s, "stock", acting("webhook", "email")), t0)
-	for _, missing := range []string{"job/report", "action/webhook", "action/email"} {
+	j := givenJob(ctx, s, "stock", acting("webhook"), attaching(givenFile(ctx, s, 1, t0)))
+	givenRun(ctx, s, j, t0)
+	for _, missing := range []string{"job/report", "action/webhook", "action/email", "attachment/file"} {
 		h := givenWorker(ctx, s, missing)
 		h.has = func(kind jobs.DriverKind, id string) bool { return string(kind)+"/"+id != missing }
 		if err := same("claimed without "+missing, len(h.turn(ctx, s, t0, 5).Claimed), 0); err != nil {
@@ -135,9 +136,12 @@ func claimDriversSkipped(ctx context.Context, s jobs.Store) error {
 
 func claimKinds(ctx context.Context, s jobs.Store) error {
 	givenRun(ctx, s, givenJob(ctx, s, "a", typed("email")), t0)
+	givenRun(ctx, s, givenJob(ctx, s, "c", acting("file")), t0)
 	want := givenRun(ctx, s, givenJob(ctx, s, "b", acting("email")), at(1))
 	h := givenWorker(ctx, s, "node-a")
-	h.has = func(kind jobs.DriverKind, id string) bool { return kind == jobs.DriverAction || id == "report" }
+	h.has = func(kind jobs.DriverKind, id string) bool {
+		return kind == jobs.DriverAction && id != "file" || id == "report"
+	}
 	return same("claimed", claimIDs(h.turn(ctx, s, at(2), 5).Claimed), []jobs.RunID{want.ID})
 }
 

@@ -85,6 +85,16 @@ func acting(drivers ...string) func(*jobs.Job) {
 	}
 }
 
+// attachingType gives the last action an attachment of that driver.
+func attachingType(driver string) func(*jobs.Job) {
+	return func(j *jobs.Job) {
+		a := &j.Actions[len(j.Actions)-1]
+		a.Attachments = append(a.Attachments, jobs.Attachment{
+			ID: jobs.NewAttachmentID(), Type: driver, Name: driver, Data: json.RawMessage(`{}`), CreatedAt: t0, UpdatedAt: t0,
+		})
+	}
+}
+
 // idempotent makes every step repeatable.
 func idempotent(j *jobs.Job) {
 	j.Idempotent = true
@@ -141,7 +151,7 @@ func givenWorker(ctx context.Context, s jobs.Store, host string) *hand {
 func (h *hand) row(host string) jobs.Worker {
 	return jobs.Worker{
 		ID: h.id, Hostname: host, PID: 4711, Version: "1.4.0", Status: jobs.WorkerActive, Concurrency: 1000,
-		JobTypes: []string{"email", "report"}, ActionTypes: []string{"webhook"}, StartedAt: t0, HeartbeatAt: t0,
+		JobTypes: []string{"email", "report"}, ActionTypes: []string{"webhook"}, AttachmentTypes: []string{jobs.AttachmentFile}, StartedAt: t0, HeartbeatAt: t0,
 	}
 }
 

@@ -87,13 +87,16 @@ func waitNoDriver(ctx context.Context, s jobs.Store) error {
 	givenWorker(ctx, s, "node-a") // it has the job drivers email and report and the action driver webhook
 	apart := givenRun(ctx, s, givenJob(ctx, s, "apart", typed("email"), acting("webhook")), t0)
 	lacking := givenRun(ctx, s, givenJob(ctx, s, "lacking", typed("scan"), acting("webhook", "report")), t0)
-	got := waitsOf(ctx, s, t0, apart, lacking)
+	attached := givenRun(ctx, s, givenJob(ctx, s, "attached", acting("webhook"), attachingType("chart")), t0)
+	got := waitsOf(ctx, s, t0, apart, lacking, attached)
 	other := givenWorker(ctx, s, "node-b").row("node-c")
 	other.ID, other.JobTypes, other.ActionTypes = "node-c", []string{"scan"}, []string{"report"}
 	done(s.RegisterWorker(ctx, t0, other))
 	return errors.Join(same("a job whose drivers are there", got[apart.ID], jobs.Wait{Reason: jobs.WaitTurn}),
 		same("a job whose drivers are missing", got[lacking.ID],
 			jobs.Wait{Reason: jobs.WaitNoDriver, Drivers: []string{`action driver "report"`, `job driver "scan"`}}),
+		same("a job of which an attachment driver is missing", got[attached.ID],
+			jobs.Wait{Reason: jobs.WaitNoDriver, Drivers: []string{`attachment driver "chart"`}}),
 		same("a job whose drivers no single worker has", waitsOf(ctx, s, t0, lacking)[lacking.ID], jobs.Wait{Reason: jobs.WaitNoDriver}))
 }
 

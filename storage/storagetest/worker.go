@@ -27,7 +27,7 @@ func workerRules() []rule {
 func workerRoundTrip(ctx context.Context, s jobs.Store) error {
 	w := jobs.Worker{
 		ID: "node-a-4711-0c9e", Hostname: "node-a", PID: 4711, Version: "1.4.0", Status: jobs.WorkerActive, Concurrency: 8,
-		JobTypes: []string{"dataset-refresh", "email"}, ActionTypes: []string{"email", "webhook"}, StartedAt: t0, HeartbeatAt: t0,
+		JobTypes: []string{"dataset-refresh", "email"}, ActionTypes: []string{"email", "webhook"}, AttachmentTypes: []string{"file", "report"}, StartedAt: t0, HeartbeatAt: t0,
 	}
 	done(s.RegisterWorker(ctx, t0, w))
 	got := must(s.Worker(ctx, w.ID, tenant))

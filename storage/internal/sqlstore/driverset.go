@@ -23,12 +23,17 @@ type driverName struct {
 	id   string
 }
 
-// driversOf is the set as it is stored: the job driver and those of the enabled actions, sorted, each once.
+// driversOf is the set as it is stored: the job driver, and those of the enabled actions and of their attachments, sorted, each once.
 func driversOf(d *jobs.Definition) string {
 	set := map[string]bool{string(jobs.DriverJob) + ":" + d.Type: true}
 	for i := range d.Actions {
-		if a := &d.Actions[i]; !a.Disabled {
-			set[string(jobs.DriverAction)+":"+a.Type] = true
+		a := &d.Actions[i]
+		if a.Disabled {
+			continue
+		}
+		set[string(jobs.DriverAction)+":"+a.Type] = true
+		for k := range a.Attachments {
+			set[string(jobs.DriverAttachment)+":"+a.Attachments[k].Type] = true
 		}
 	}
 	return mustJSON(slices.Sorted(maps.Keys(set)))
@@ -117,7 +122,7 @@ func parseDrivers(text string) []driverName {
 	}
 	var names []driverName
 	for _, word := range words {
-		for _, kind := range []jobs.DriverKind{jobs.DriverJob, jobs.DriverAction} {
+		for _, kind := range []jobs.DriverKind{jobs.DriverJob, jobs.DriverAction, jobs.DriverAttachment} {
 			if id, ok := strings.CutPrefix(word, string(kind)+":"); ok {
 				names = append(names, driverName{kind, id})
 			}

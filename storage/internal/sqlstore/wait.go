@@ -239,10 +239,9 @@ func (w *waiting) busy() (*busyEngine, error) {
 // fit are the workers that have all the drivers, and for people the drivers that none of the workers has.
 func (e *busyEngine) fit(drivers []driverName) (fit []jobs.Worker, missing []string) {
 	has := func(x jobs.Worker, d driverName) bool {
-		if d.kind == jobs.DriverJob {
-			return slices.Contains(x.JobTypes, d.id)
-		}
-		return slices.Contains(x.ActionTypes, d.id)
+		return slices.Contains(map[jobs.DriverKind][]string{
+			jobs.DriverJob: x.JobTypes, jobs.DriverAction: x.ActionTypes, jobs.DriverAttachment: x.AttachmentTypes,
+		}[d.kind], d.id)
 	}
 	for _, x := range e.workers {
 		if !slices.ContainsFunc(drivers, func(d driverName) bool { return !has(x, d) }) {

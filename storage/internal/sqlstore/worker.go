@@ -10,16 +10,16 @@ import (
 )
 
 const sqlInsertWorker = `
-	INSERT INTO job_workers (id, hostname, host_fold, pid, version, status, concurrency, job_types, action_types, beat, started_at,
+	INSERT INTO job_workers (id, hostname, host_fold, pid, version, status, concurrency, job_types, action_types, attachment_types, beat, started_at,
 	       heartbeat_at, stopped_at)
-	VALUES (?, ?, ?, ?, ?, 'active', ?, ?, ?, 0, ?, ?, 0)`
+	VALUES (?, ?, ?, ?, ?, 'active', ?, ?, ?, ?, 0, ?, ?, 0)`
 
 // RegisterWorker is jobs.WorkerStore. A taken id is a *jobs.ConflictError.
 func (c *Core) RegisterWorker(ctx context.Context, now time.Time, w jobs.Worker) error {
 	ms := toMillis(now)
 	return c.write(ctx, "register worker", func(t *Tx) error {
 		_, err := t.exec(sqlInsertWorker, w.ID, w.Hostname, strings.ToLower(w.Hostname), w.PID, w.Version, w.Concurrency,
-			mustJSON(w.JobTypes), mustJSON(w.ActionTypes), ms, ms)
+			mustJSON(w.JobTypes), mustJSON(w.ActionTypes), mustJSON(w.AttachmentTypes), ms, ms)
 		if c.db.Unique(err) {
 			return jobs.Conflict("the worker %s exists already", w.ID)
 		}
@@ -29,7 +29,7 @@ func (c *Core) RegisterWorker(ctx context.Context, now time.Time, w jobs.Worker)
 	})
 }
 
-const workerColumns = `id, hostname, pid, version, status, concurrency, job_types, action_types, beat, started_at, heartbeat_at, stopped_at,
+const workerColumns = `id, hostname, pid, version, status, concurrency, job_types, action_types, attachment_types, beat, started_at, heartbeat_at, stopped_at,
 	       (SELECT count(*) FROM runs WHERE runs.worker_id = job_workers.id AND runs.status = 'running') AS running`
 
 type workerRow struct {
@@ -41,6 +41,7 @@ type workerRow struct {
 	Concurrency int               `db:"concurrency"`
 	JobTypes    string            `db:"job_types"`
 	ActionTypes string            `db:"action_types"`
+	Attachments string            `db:"attachment_types"`
 	Beat        int64             `db:"beat"`
 	StartedAt   int64             `db:"started_at"`
 	HeartbeatAt int64             `db:"heartbeat_at"`
@@ -54,7 +55,7 @@ func (r *workerRow) toWorker() jobs.Worker {
 		ID: r.ID, Hostname: r.Hostname, PID: r.PID, Version: r.Version, Status: r.Status, Concurrency: r.Concurrency, Running: r.Running,
 		Beat: r.Beat, StartedAt: fromMillis(r.StartedAt), HeartbeatAt: fromMillis(r.HeartbeatAt), StoppedAt: fromMillis(r.StoppedAt),
 	}
-	w.JobTypes, w.ActionTypes = driverList(r.JobTypes), driverList(r.ActionTypes)
+	w.JobTypes, w.ActionTypes, w.AttachmentTypes = driverList(r.JobTypes), driverList(r.ActionTypes), driverList(r.Attachments)
 	return w
 }
 

@@ -264,6 +264,7 @@ CREATE TABLE carillon.job_workers (
 	concurrency  BIGINT           NOT NULL,
 	job_types    TEXT COLLATE "C" NOT NULL,
 	action_types TEXT COLLATE "C" NOT NULL,
+	attachment_types TEXT COLLATE "C" NOT NULL,
 	beat         BIGINT           NOT NULL,
 	started_at   BIGINT           NOT NULL,
 	heartbeat_at BIGINT           NOT NULL,

@@ -245,6 +245,7 @@ CREATE TABLE job_workers (
 	concurrency  INTEGER NOT NULL,
 	job_types    TEXT    NOT NULL,
 	action_types TEXT    NOT NULL,
+	attachment_types TEXT NOT NULL,
 	beat         INTEGER NOT NULL,
 	started_at   INTEGER NOT NULL,
 	heartbeat_at INTEGER NOT NULL,
