@@ -179,7 +179,7 @@ func (r *request) belowWorker(id jobs.WorkerID, err error) error {
 
 // readWorkerPatch reads the body of PUT /job-workers/{workerId} (contract 12.3).
 func readWorkerPatch(b *body) jobs.WorkerPatch {
-	b.ignore("id", "hostname", "pid", "version", "running", "jobTypes", "actionTypes", "currentRuns", "startedAt", "heartbeatAt",
+	b.ignore("id", "hostname", "pid", "version", "running", "jobTypes", "actionTypes", "attachmentTypes", "currentRuns", "startedAt", "heartbeatAt",
 		"timeoutAt", "stoppedAt", "_links")
 	return jobs.WorkerPatch{Status: word[jobs.WorkerStatus](b, "status"), Concurrency: b.integer("concurrency")}
 }
