@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http/httptest"
 	"slices"
+	"time"
 )
 
 // edit makes the caller's draft of a job, or gets the one that is there (contract 5.1).
@@ -31,20 +32,24 @@ func (p *play) edit() {
 		p.same("the draft that was there", p.m.view(c, d), answer)
 		return
 	}
-	d := &modelJob{
-		tenant: j.tenant, owner: c.user, kind: j.kind, name: j.name, description: j.description, enabled: j.enabled, every: j.every, anchor: j.anchor,
-		shares: map[string]int{}, favorites: map[string]bool{}, original: j, base: j.defn,
-		enabledThen: j.enabled, ownerThen: j.owner,
-	}
-	for _, a := range j.actions {
-		d.actions = append(d.actions, modelAction{origin: a.id, kind: a.kind, name: a.name})
-	}
+	d := j.draftFor(c.user, j)
 	p.born(c, d, answer)
 	for _, a := range d.actions {
 		if slices.ContainsFunc(j.actions, func(b modelAction) bool { return a.id == b.id }) {
 			p.t.Errorf("an action of the draft has the id of one of the original: %s", a.id)
 		}
 	}
+}
+
+// draftFor is a new draft of a job, from one of its revisions.
+func (j *modelJob) draftFor(user string, from *modelJob) *modelJob {
+	d := from.clone()
+	d.tenant, d.owner, d.slug, d.enabled, d.original, d.base, d.defn = j.tenant, user, "", j.enabled, j, j.defn, 0
+	d.enabledThen, d.ownerThen = j.enabled, j.owner
+	for i := range d.actions {
+		d.actions[i].origin, d.actions[i].id = d.actions[i].id, ""
+	}
+	return d
 }
 
 // draftOf is the job and the draft that a path names for a caller: the original's id, or that of the caller's own draft.
@@ -113,25 +118,29 @@ func (p *play) commit() {
 		return
 	}
 	before := *original
-	if original.every != d.every {
-		original.every, original.anchor = d.every, p.m.now
-	}
-	// A draft that says nothing of it leaves it as it is; so does one from before a hand-over.
-	if d.enabled != d.enabledThen && d.ownerThen == original.owner {
-		original.enabled = d.enabled
-		original.handedOver = original.handedOver && !d.enabled
-	}
-	original.name, original.description = d.name, d.description
-	original.actions = nil
-	for _, a := range d.actions {
-		if a.origin != "" {
-			a.id, a.origin = a.origin, ""
-		}
-		original.actions = append(original.actions, a)
-	}
+	original.land(d, p.m.now)
 	original.changed(!original.same(&before))
 	p.m.remove(d)
 	p.same("the published job", p.m.view(c, original), answer)
+}
+
+// land makes of a job what a draft of it says.
+func (j *modelJob) land(d *modelJob, now time.Time) {
+	if j.every != d.every {
+		j.every, j.anchor = d.every, now
+	}
+	// A draft that says nothing of it leaves it as it is; so does one from before a hand-over.
+	if d.enabled != d.enabledThen && d.ownerThen == j.owner {
+		j.enabled = d.enabled
+		j.handedOver = j.handedOver && !d.enabled
+	}
+	from := d.clone()
+	j.name, j.description, j.actions, j.datasets = from.name, from.description, from.actions, from.datasets
+	for i := range j.actions {
+		if a := &j.actions[i]; a.origin != "" {
+			a.id, a.origin = a.origin, ""
+		}
+	}
 }
 
 // drafts lists the caller's drafts (contract 5.6).
@@ -171,5 +180,9 @@ func (p *play) askList(c modelCaller, path string) []map[string]any {
 // same tells whether two states of a job have one definition.
 func (j *modelJob) same(other *modelJob) bool {
 	return j.name == other.name && j.description == other.description && j.enabled == other.enabled && j.every == other.every &&
-		slices.Equal(j.actions, other.actions)
+		slices.EqualFunc(j.actions, other.actions, modelAction.same) && slices.Equal(j.datasets, other.datasets)
+}
+
+func (a modelAction) same(b modelAction) bool {
+	return a.id == b.id && a.origin == b.origin && a.kind == b.kind && a.name == b.name && slices.Equal(a.files, b.files)
 }

@@ -36,7 +36,7 @@ func (p *play) createJob() {
 	}
 	var actions []any
 	for range p.dice.IntN(3) {
-		a := modelAction{kind: one(p, []string{"noted", "plain"}), name: one(p, modelNames)}
+		a := modelAction{kind: one(p, []string{"noted", "plain", "attach"}), name: one(p, modelNames)}
 		j.actions = append(j.actions, a)
 		actions = append(actions, map[string]any{"type": a.kind, "name": a.name})
 	}
@@ -203,7 +203,7 @@ func toAny(list []string) any {
 
 func (p *play) addAction() {
 	c, path, j := p.target()
-	a := modelAction{kind: one(p, []string{"noted", "plain", "unheard-of"}), name: one(p, modelNames)}
+	a := modelAction{kind: one(p, []string{"noted", "plain", "attach", "unheard-of"}), name: one(p, modelNames)}
 	body := map[string]any{"type": a.kind, "name": a.name}
 	want := c.refused(j, 3)
 	index := 0
@@ -253,44 +253,6 @@ func (p *play) deleteAction() {
 		j.actions = slices.Delete(j.actions, at, at+1)
 		j.changed(true)
 	}
-}
-
-func (p *play) run() {
-	c, path, j := p.target()
-	want := c.refused(j, 2)
-	switch {
-	case want != 0:
-	case j.original != nil:
-		want = 409
-	default:
-		want = 202
-	}
-	answer := p.ask(c, want, "POST", path+"?wait=0", map[string]any{})
-	if want != 202 || answer == nil {
-		return
-	}
-	id, _ := answer["id"].(string)
-	p.pass(time.Millisecond)
-	j.runs = append(j.runs, modelRun{id: id, status: outcome(j), trigger: "manual"})
-}
-
-func (p *play) history() {
-	c, path, j := p.target()
-	if status := c.refused(j, 1); status != 0 {
-		p.ask(c, status, "GET", path+"/history", nil)
-		return
-	}
-	start, limit := p.dice.IntN(4), 1+p.dice.IntN(5)
-	var items []any
-	for _, r := range page(newestFirst(j.runs), start, limit) {
-		items = append(items, map[string]any{
-			"status": r.status, "success": r.status == "success", "trigger": r.trigger, "jobId": j.id,
-		})
-	}
-	answer := p.ask(c, 200, "GET", fmt.Sprintf("%s/history?start=%d&limit=%d", path, start, limit), nil)
-	p.same("the history", map[string]any{
-		"start": start, "count": len(items), "total": len(j.runs), "_embedded": map[string]any{"inf:job-history": orEmpty(items)},
-	}, answer)
 }
 
 func orEmpty(list []any) []any {

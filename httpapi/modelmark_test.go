@@ -196,8 +196,10 @@ func (p *play) copyJob() {
 			}
 		}
 	}
-	for _, a := range j.actions {
-		d.actions = append(d.actions, modelAction{kind: a.kind, name: a.name})
+	from := j.clone()
+	d.datasets = from.datasets
+	for _, a := range from.actions {
+		d.actions = append(d.actions, modelAction{kind: a.kind, name: a.name, files: a.files})
 	}
 	p.born(c, d, answer)
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http/httptest"
-	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -29,6 +28,8 @@ type play struct {
 	m     *model
 	dice  *rand.Rand
 	trace []string
+	// uploads counts them: each makes contents of its own, even if they are the same.
+	uploads int
 }
 
 // TestModel plays random commands of five principals, on a real store with a real engine in virtual time, and compares every answer with what a plain
@@ -49,6 +50,7 @@ func TestModel(t *testing.T) {
 		for range *modelCommands {
 			p.pass(time.Second)
 			p.command()
+			p.m.remember()
 			if t.Failed() {
 				t.Fatalf("seed %d, command %d; the story is\n%s", *modelSeed, len(p.trace), p.story())
 			}
@@ -102,6 +104,20 @@ var commands = []struct {
 	{12, (*play).run},
 	{6, (*play).history},
 	{3, (*play).wait},
+	{8, (*play).retry},
+	{8, (*play).backfill},
+	{6, (*play).addDataset},
+	{3, (*play).deleteDataset},
+	{3, (*play).listDatasets},
+	{3, (*play).listSnapshots},
+	{5, (*play).addAttachment},
+	{2, (*play).deleteAttachment},
+	{7, (*play).upload},
+	{4, (*play).download},
+	{3, (*play).revisions},
+	{4, (*play).revision},
+	{5, (*play).restore},
+	{5, (*play).planCommit},
 }
 
 func (p *play) command() {
@@ -122,19 +138,11 @@ func (p *play) command() {
 func (p *play) pass(d time.Duration) {
 	time.Sleep(d)
 	synctest.Wait()
-	for j, n := range p.m.pass(d) {
-		for range n {
-			j.runs = append(j.runs, modelRun{status: outcome(j), trigger: "schedule"})
+	for j, fires := range p.m.pass(d) {
+		for _, at := range fires {
+			j.perform(modelRun{trigger: "schedule", fireAt: at}, j, nil)
 		}
 	}
-}
-
-// outcome is how the runs of a job end: all actions of the play work.
-func outcome(j *modelJob) string {
-	if j.kind == "fail" {
-		return "error"
-	}
-	return "success"
 }
 
 // ask sends a request and wants a status; it gives the body of the answer.
@@ -155,7 +163,7 @@ func (p *play) ask(c modelCaller, want int, method, path string, body any) map[s
 	r.Header.Set(callerHeader, c.name)
 	w := httptest.NewRecorder()
 	p.w.api.ServeHTTP(w, r)
-	p.trace = append(p.trace, fmt.Sprintf("%s %s %s as %s %s: %d", p.m.now.Format(time.TimeOnly), method, path, c.name, text, w.Code))
+	p.note(c, method, path, text, w.Code)
 	if w.Code != want {
 		p.t.Errorf("%s %s as %s %s: status %d, want %d: %s", method, path, c.name, text, w.Code, want, w.Body)
 		return nil
@@ -167,6 +175,10 @@ func (p *play) ask(c modelCaller, want int, method, path string, body any) map[s
 		}
 	}
 	return answer
+}
+
+func (p *play) note(c modelCaller, method, path, body string, status int) {
+	p.trace = append(p.trace, fmt.Sprintf("%s %s %s as %s %.200s: %d", p.m.now.Format(time.TimeOnly), method, path, c.name, body, status))
 }
 
 // same compares what the model knows of an answer with it. Members that the model does not know are not looked at.
@@ -276,10 +288,4 @@ var modelNames = []string{"Stock", "orders", "Zug um Zug", "Nightly count", "sto
 
 func contains(text, word string) bool {
 	return strings.Contains(strings.ToLower(text), strings.ToLower(word))
-}
-
-func newestFirst[T any](list []T) []T {
-	list = slices.Clone(list)
-	slices.Reverse(list)
-	return list
 }

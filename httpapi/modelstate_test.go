@@ -26,9 +26,14 @@ type modelJob struct {
 	actions                             []modelAction
 	shares                              map[string]int
 	favorites                           map[string]bool
-	tags                                []string   // in the order in which they were put on
+	tags                                []string // in the order in which they were put on
+	datasets                            []modelDataset
 	runs                                []modelRun // oldest first
-	defn                                int        // how often the definition was changed
+	// fired are the fires that have or had a run, snapshots how many were taken under each alias, past what each revision was.
+	fired     map[int64]bool
+	snapshots map[string]int
+	past      map[int]*modelJob
+	defn      int // how often the definition was changed
 	// of a draft: the job that it was made of, and how often that one had been changed then.
 	original *modelJob
 	base     int
@@ -39,9 +44,10 @@ type modelJob struct {
 	handedOver bool
 }
 
-type modelAction struct{ id, origin, kind, name string }
-
-type modelRun struct{ id, status, trigger string }
+type modelAction struct {
+	id, origin, kind, name string
+	files                  []modelFile
+}
 
 type modelCaller struct {
 	name, tenant, user string
@@ -104,17 +110,42 @@ func (m *model) next(j *modelJob) time.Time {
 	return j.anchor.Add(n * step)
 }
 
-// pass lets time go on, and gives how many fires each job has had meanwhile.
-func (m *model) pass(d time.Duration) map[*modelJob]int {
-	fires := map[*modelJob]int{}
+// pass lets time go on, and gives the fires that each job has had meanwhile.
+func (m *model) pass(d time.Duration) map[*modelJob][]time.Time {
+	fires := map[*modelJob][]time.Time{}
 	end := m.now.Add(d)
 	for _, j := range m.jobs {
-		if at := m.next(j); !at.IsZero() && !at.After(end) {
-			fires[j] = int(end.Sub(at)/(time.Duration(j.every)*time.Minute)) + 1
+		for at := m.next(j); !at.IsZero() && !at.After(end); at = at.Add(time.Duration(j.every) * time.Minute) {
+			fires[j] = append(fires[j], at)
 		}
 	}
 	m.now = end
 	return fires
+}
+
+// remember keeps what the newest revision of each job is.
+func (m *model) remember() {
+	for _, j := range m.jobs {
+		if j.past == nil {
+			j.past = map[int]*modelJob{}
+		}
+		if j.past[j.defn+1] == nil {
+			j.past[j.defn+1] = j.clone()
+		}
+	}
+}
+
+// clone is a copy of a definition that shares no list with it.
+func (j *modelJob) clone() *modelJob {
+	d := &modelJob{
+		tenant: j.tenant, owner: j.owner, slug: j.slug, kind: j.kind, name: j.name, description: j.description, enabled: j.enabled,
+		every: j.every, anchor: j.anchor, defn: j.defn, datasets: slices.Clone(j.datasets), shares: map[string]int{}, favorites: map[string]bool{},
+	}
+	for _, a := range j.actions {
+		a.files = slices.Clone(a.files)
+		d.actions = append(d.actions, a)
+	}
+	return d
 }
 
 // visible are the jobs that a caller may read, in the order of a list.
@@ -159,7 +190,10 @@ func (m *model) view(c modelCaller, j *modelJob) map[string]any {
 	draft := j.original != nil
 	actions := []any{}
 	for i, a := range j.actions {
-		actions = append(actions, map[string]any{"id": a.id, "type": a.kind, "name": a.name, "index": i, "originId": orNil(a.origin)})
+		actions = append(actions, map[string]any{
+			"id": a.id, "type": a.kind, "name": a.name, "index": i, "originId": orNil(a.origin),
+			"_embedded": map[string]any{"inf:job-attachment": viewFiles(a.files)},
+		})
 	}
 	v := map[string]any{
 		"id": j.id, "tenant": j.tenant, "ownerId": j.owner, "type": j.kind, "name": j.name, "description": j.description, "enabled": j.enabled,
@@ -169,7 +203,7 @@ func (m *model) view(c modelCaller, j *modelJob) map[string]any {
 			"edit": level >= 3, "write": level >= 3, "delete": level >= 10, "share": level >= 5 && !draft, "run": level >= 2 && !draft,
 			"copy": level >= 2 && !draft, "changeOwner": level >= 10 && !draft, "assignTags": level >= 3 && !draft,
 		},
-		"_embedded": map[string]any{"inf:job-action": actions},
+		"_embedded": map[string]any{"inf:job-action": actions, "inf:dataset": viewDatasets(j.datasets)}, "revision": j.defn + 1,
 	}
 	if draft {
 		v["naturalId"], v["editingId"] = j.id, j.original.id

@@ -179,10 +179,7 @@ func (a *API) restoreRevision(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	if _, _, _, err := r.client.Revision(r.Context(), ref, n); err != nil {
-		return err
-	}
-	if err := r.client.CanEdit(r.Context(), ref); err != nil {
+	if err := r.client.CanRestore(r.Context(), ref, n); err != nil {
 		return err
 	}
 	b, err := newBody(r.Request, true)

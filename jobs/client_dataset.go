@@ -41,12 +41,7 @@ func (c *Client) AddAssociation(ctx context.Context, ref JobRef, spec Associatio
 			checkRange(&f, "index", index, 0, len(j.Datasets))
 		}
 		a := spec.build(&f, at)
-		if _, _, taken := j.Association(a.Alias); taken {
-			if err := f.Err(); err != nil {
-				return err
-			}
-			return aliasTaken(a.Alias)
-		}
+		_, _, taken := j.Association(a.Alias)
 		old := j.Definition
 		j.Datasets = slices.Insert(slices.Clone(j.Datasets), min(max(index, 0), len(j.Datasets)), a)
 		path := func(n datasetNeed) string { return ifIndex(n.alias == a.Alias, n.path, datasetPath(n)) }
@@ -56,7 +51,10 @@ func (c *Client) AddAssociation(ctx context.Context, ref JobRef, spec Associatio
 		if err := f.Err(); err != nil {
 			return err
 		}
-		if len(old.Datasets) >= MaxDatasets {
+		switch {
+		case taken:
+			return aliasTaken(a.Alias)
+		case len(old.Datasets) >= MaxDatasets:
 			return Conflict("the job has %d datasets already", MaxDatasets)
 		}
 		return nil

@@ -28,7 +28,21 @@ func (c *Client) Revision(ctx context.Context, ref JobRef, number int64) (j *Job
 	return j, r, current, nil
 }
 
-// RestoreRevision makes a draft of a job from one of its revisions; to publish it is the caller's next step. If the caller has a draft already,
+// CanRestore is nil if RestoreRevision would be allowed: else ErrNotFound or ErrForbidden, as it would say. Who may read the job is told first
+// that a revision is not kept.
+func (c *Client) CanRestore(ctx context.Context, ref JobRef, number int64) error {
+	original, _, err := c.original(ctx, ref, PermissionRead)
+	if err != nil {
+		return err
+	}
+	if _, err := c.service.store.Revision(ctx, original.Tenant, original.ID, number); errors.Is(err, ErrNotFound) {
+		return err
+	}
+	return c.allowed(ctx, original, PermissionEdit)
+}
+
+// RestoreRevision makes a draft of a job from one of its revisions; to publish it is the caller's next step. ref names the job, or the
+// caller's draft of it, whose own revisions are not meant. If the caller has a draft already,
 // it is a *ConflictError with Data["draftId"]; with force the new one takes its place. ErrNotFound if the revision is not kept.
 func (c *Client) RestoreRevision(ctx context.Context, ref JobRef, number int64, force bool) (*Job, error) {
 	original, draft, err := c.original(ctx, ref, PermissionEdit)
