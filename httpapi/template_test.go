@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -142,6 +143,20 @@ func TestTemplate_equalsHandFilled(t *testing.T) {
 		}
 	}
 	w.check()
+	// Of each three jobs, one is made by hand: only the audit of the others names the template.
+	page, err := w.service.As(jobs.System("globex")).Audit(t.Context(), jobs.AuditQuery{Action: jobs.AuditCreate})
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := 0
+	for _, row := range page.Items {
+		if slices.Equal(row.Fields, []string{"template.every"}) {
+			named++
+		}
+	}
+	if named != 2*25 {
+		t.Errorf("the audit names the template of %d jobs, want 50", named)
+	}
 }
 
 // comparableJob is the answer of a job without what differs from job to job: ids and what is made of them, and times of day.
