@@ -3,6 +3,9 @@ package postgres
 import (
 	"maps"
 	"slices"
+	"time"
+
+	"github.com/carillon-go/carillon/storage/internal/sqlstore"
 )
 
 // SchemaVersion is the schema that a test of migrations expects.
@@ -24,3 +27,24 @@ func Storable(text string) string { return storable(text) }
 // Commits and Statements count what the writing connection has done.
 func (s *Store) Commits() int64    { return s.db.writer.commits.Load() }
 func (s *Store) Statements() int64 { return s.db.writer.statements.Load() }
+
+// NotifyEvery is the pause between two notifications of a node.
+const NotifyEvery = notifyEvery
+
+// Notifier is what decides when other nodes are told.
+type Notifier = notifier
+
+// NewNotifier makes one.
+func NewNotifier(node string) *Notifier { return newNotifier(node) }
+
+// Now, Due, Late, Again and Stop are what the writer calls.
+func (n *notifier) Now(news sqlstore.News) string { return n.now(news) }
+func (n *notifier) Due() <-chan time.Time         { return n.due() }
+func (n *notifier) Late() string                  { return n.late() }
+func (n *notifier) Again()                        { n.again() }
+func (n *notifier) Stop()                         { n.stop() }
+
+// Payload and ParsePayload are the text of a notification.
+func Payload(node string, news sqlstore.News) string { return payload(node, news) }
+
+func ParsePayload(text string) (node string, news sqlstore.News, ok bool) { return parsePayload(text) }
