@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 
 	"github.com/carillon-go/carillon/jobs"
@@ -29,6 +30,8 @@ func besideRules() []besideRule {
 		{"a cancel reaches a worker of the other store", besideCancel},
 		{"a commit wakes those who watch the other store", besideWatch},
 		{"workers of both stores execute each run exactly once", besideClaims},
+		{"limits hold for workers of both stores together", besideLimits},
+		{"runs that wait for each other go on, whichever store starts and ends them", besideQueue},
 		{"planners of both stores plan each fire once", besidePlan},
 		{"a worker of one store is taken over by the other", besideTakeover},
 		{"a live worker of one store is not dead for the other", besideAlive},
@@ -160,6 +163,73 @@ func besideClaims(ctx context.Context, s, other jobs.Store) error {
 	}
 	ended := must(other.Runs(ctx, jobs.RunQuery{Tenant: tenant, Statuses: []jobs.RunStatus{jobs.RunSuccess}, Limit: 1})).Total
 	return errors.Join(append(errs, same("executed runs", len(times), runs), same("ended runs", ended, runs))...)
+}
+
+// besideLimits claims through both stores at once, more than the limits allow, and again after what was claimed has ended.
+func besideLimits(ctx context.Context, s, other jobs.Store) error {
+	const workers, rounds = 8, 10
+	done(s.SetLimits(ctx, tenant, narrow(5, 7), true))
+	for _, j := range []*jobs.Job{givenJob(ctx, s, "stock", allowing(999)), givenJob(ctx, s, "stock", allowing(999), of(foreign))} {
+		givenRuns(ctx, s, j, t0, workers*rounds)
+	}
+	hands := make([]*hand, workers)
+	stores := make([]jobs.Store, workers)
+	for i := range hands {
+		stores[i] = []jobs.Store{s, other}[i%2]
+		hands[i] = givenWorker(ctx, stores[i], fmt.Sprint("node-", i))
+	}
+	held := make([][]jobs.Outcome, workers)
+	for range rounds {
+		errs := together(workers, func(i int) error {
+			for _, c := range hands[i].turn(ctx, stores[i], at(1), 2).Claimed {
+				held[i] = append(held[i], ends(c, jobs.RunSuccess, at(1)))
+			}
+			return nil
+		})
+		running := map[jobs.TenantID]int{}
+		for _, t := range []jobs.TenantID{tenant, foreign} {
+			running[t] = must(other.Runs(ctx, jobs.RunQuery{Tenant: t, Statuses: []jobs.RunStatus{jobs.RunRunning}, Limit: 1})).Total
+		}
+		errs = append(errs, holds(running[tenant] <= 5, "%d runs of a tenant with limit 5 are running", running[tenant]),
+			same("running in the cluster", running[tenant]+running[foreign], 7))
+		for i := range hands {
+			hands[i].turn(ctx, stores[i], at(1), 0, held[i]...)
+			held[i] = nil
+		}
+		if err := errors.Join(errs...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// besideQueue starts and ends runs of one job, of which two may go on, through both stores at once: none may be left waiting for nobody.
+func besideQueue(ctx context.Context, s, other jobs.Store) error {
+	const starters, each = 4, 10
+	j := givenJob(ctx, s, "stock", allowing(2))
+	stores := []jobs.Store{s, other}
+	hands := []*hand{givenWorker(ctx, s, "node-a"), givenWorker(ctx, other, "node-b")}
+	var executed atomic.Int64
+	errs := together(starters+len(hands), func(i int) error {
+		if i < starters {
+			for range each {
+				givenRun(ctx, stores[i%2], j, at(1))
+			}
+			return nil
+		}
+		h, store := hands[i-starters], stores[i-starters]
+		for executed.Load() < starters*each {
+			if err := ctx.Err(); err != nil {
+				return fmt.Errorf("after %d of %d runs: %w", executed.Load(), starters*each, err)
+			}
+			for _, c := range h.turn(ctx, store, at(1), 3).Claimed {
+				h.turn(ctx, store, at(1), 0, ends(c, jobs.RunSuccess, at(1)))
+				executed.Add(1)
+			}
+		}
+		return nil
+	})
+	return errors.Join(append(errs, same("executed runs", executed.Load(), int64(starters*each)))...)
 }
 
 func besidePlan(ctx context.Context, s, other jobs.Store) error {
