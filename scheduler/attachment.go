@@ -43,10 +43,37 @@ func (r *run) renderings(ctx context.Context, i int, task *jobs.Task) ([]renderi
 		own := *task
 		own.Data = data
 		list = append(list, rendering{driver, &jobs.RenderTask{
-			Task: own, AttachmentID: a.ID, Name: a.Name, File: jobs.ContentsOf(r.s.options.Blobs, a.File),
+			Task: own, AttachmentID: a.ID, Name: a.Name, File: jobs.ContentsOf(r.contents(), a.File),
 		}})
 	}
 	return list, nil
+}
+
+// place is where contents are kept.
+type place = jobs.Blobs
+
+// contents is the place of uploaded files as steps see it; nil without one.
+func (r *run) contents() jobs.Blobs {
+	if r.s.options.Blobs == nil {
+		return nil
+	}
+	return patientPlace{r.s.options.Blobs}
+}
+
+// patientPlace asks again while the place cannot be reached, as long as for datasets: an outage is no fault of the step, and uses up none of its
+// tries (R20).
+type patientPlace struct{ place }
+
+// OpenBlob is jobs.Blobs. The context of the call is the caller's own: what was opened may depend on it.
+func (p patientPlace) OpenBlob(ctx context.Context, key jobs.BlobKey) (jobs.Blob, error) {
+	limit, cancel := context.WithTimeout(ctx, datasetPatience)
+	defer cancel()
+	for again := (backoff{}); ; {
+		blob, err := p.place.OpenBlob(ctx, key)
+		if err == nil || !errors.Is(err, jobs.ErrUnavailable) || !pause(limit, again.next()) {
+			return blob, err
+		}
+	}
 }
 
 // render asks the drivers. It is called where the driver of the step is: one that hangs holds up its own step only.

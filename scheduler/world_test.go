@@ -256,13 +256,13 @@ func (r *registry) Driver(kind jobs.DriverKind, id string) (jobs.Driver, bool) {
 	if !ok {
 		return nil, false
 	}
-	return d.(driverFunc), true
+	return d.(jobs.Driver), true
 }
 
 func (r *registry) All(kind jobs.DriverKind) []jobs.Driver {
 	var all []jobs.Driver
 	r.Range(func(_, d any) bool {
-		if d := d.(driverFunc); d.info.Kind == kind {
+		if d := d.(jobs.Driver); d.Info().Kind == kind {
 			all = append(all, d)
 		}
 		return true
