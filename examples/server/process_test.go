@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/carillon-go/carillon/storage/postgres/postgrestest"
 )
 
 // patience bounds every wait of these tests; it only passes when something is wrong.
@@ -40,7 +42,7 @@ var binary = sync.OnceValues(func() (string, error) {
 })
 
 func TestMain(m *testing.M) {
-	code := m.Run()
+	code := postgrestest.Main(m)
 	if built != "" {
 		if err := os.RemoveAll(built); err != nil {
 			fmt.Fprintln(os.Stderr, err)

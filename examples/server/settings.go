@@ -30,6 +30,7 @@ const (
 type settings struct {
 	addr         string
 	data         string
+	db           jobs.Secret
 	files        string
 	templates    string
 	tenant       jobs.TenantID
@@ -45,6 +46,8 @@ type settings struct {
 
 	// mail is what smtp says; nil without it.
 	mail *mail.Settings
+	// database is what db and data say.
+	database database
 }
 
 // helpAsked is the error of -help: its text is the help.
@@ -59,11 +62,13 @@ const minToken = 20
 // wrong; a helpAsked holds the help. Values of secrets are in no error and not in the help.
 func readSettings(args []string, env func(string) string) (settings, error) {
 	var s settings
-	var tenant, token, smtp, runMode string
+	var tenant, db, token, smtp, runMode string
 	flags := flag.NewFlagSet("server", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	flags.StringVar(&s.addr, "addr", "127.0.0.1:8080", "`host:port` to listen on; port 0 takes a free one")
 	flags.StringVar(&s.data, "data", "./carillon-data", "`folder` of the database and the key; made if it does not exist")
+	flags.StringVar(&db, "db", "", "`database`: the path of a SQLite file, sqlite:path, or postgres://user:pass@host/name, which any number of\n"+
+		"processes on any machines may share if they have the same carillon.key; the file carillon.db in -data if it is empty")
 	flags.StringVar(&s.files, "files", "", "`folder` of uploaded files; the folder files beside the database if it is empty")
 	flags.StringVar(&s.templates, "templates", "", "`folder` of *.json, each a template for jobs; they are read at the start, beside those of the drivers")
 	flags.StringVar(&tenant, "tenant", "main", "`name` of the tenant: lower-case letters, digits, single hyphens")
@@ -90,6 +95,7 @@ func readSettings(args []string, env func(string) string) (settings, error) {
 	if err := fromEnvironment(flags, env); err != nil {
 		return s, err
 	}
+	s.db = jobs.Secret(db)
 	s.tenant, s.token, s.smtp, s.mode = jobs.TenantID(tenant), jobs.Secret(token), jobs.Secret(smtp), mode(runMode)
 	return s, s.check()
 }
@@ -145,6 +151,10 @@ func (s *settings) check() error {
 	}
 	if s.data == "" {
 		f.Add("-data", "is empty; the path of a folder")
+	}
+	var err error
+	if s.database, err = databaseOf(s.db, s.data); err != nil {
+		f.Add("-db", "%v", err)
 	}
 	if !jobs.ValidSlug(string(s.tenant)) {
 		f.Add("-tenant", "is %q; up to %d lower-case letters, digits and single hyphens", s.tenant, jobs.MaxSlug)

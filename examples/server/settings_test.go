@@ -14,7 +14,7 @@ func noEnvironment(string) string { return "" }
 // show prints every setting, secrets revealed.
 func show(s settings) map[string]string {
 	return map[string]string{
-		"addr": s.addr, "data": s.data, "files": s.files, "templates": s.templates, "tenant": string(s.tenant), "concurrency": fmt.Sprint(s.concurrency), "token": s.token.Reveal(),
+		"addr": s.addr, "data": s.data, "db": s.db.Reveal(), "files": s.files, "templates": s.templates, "tenant": string(s.tenant), "concurrency": fmt.Sprint(s.concurrency), "token": s.token.Reveal(),
 		"smtp": s.smtp.Reveal(), "allow-private": fmt.Sprint(s.allowPrivate), "heartbeat": s.heartbeat.String(), "timeout": s.timeout.String(),
 		"grace": s.grace.String(), "mode": string(s.mode), "log": s.log.String(),
 	}
@@ -24,6 +24,7 @@ func show(s settings) map[string]string {
 var flagCases = map[string][3]string{
 	"addr":          {"127.0.0.1:8080", "0.0.0.0:9000", "[::1]:0"},
 	"data":          {"./carillon-data", "/var/lib/carillon", "d"},
+	"db":            {"", "sqlite:/var/lib/jobs.db", "postgres://app:secret@db.example.org/app"},
 	"files":         {"", "/var/lib/files", "f"},
 	"templates":     {"", "/etc/carillon/templates", "t"},
 	"tenant":        {"main", "globex", "a-1"},
@@ -140,6 +141,9 @@ var badSettings = []struct {
 	{"address with a word as port", []string{"-addr", "localhost:web"}, []string{"-addr", "0 to 65535"}},
 	{"port out of range", []string{"-addr", ":65536"}, []string{"-addr", "0 to 65535"}},
 	{"no folder", []string{"-data", ""}, []string{"-data", "empty"}},
+	{"another database", []string{"-db", "mysql://u:canary@host/x"}, []string{"-db", "postgres://"}},
+	{"database without a path", []string{"-db", "sqlite:"}, []string{"-db", "sqlite:path"}},
+	{"database with a host and no server", []string{"-db", "sqlite://canary/x"}, []string{"-db", "sqlite:path"}},
 	{"tenant in capitals", []string{"-tenant", "Main"}, []string{"-tenant", "lower-case"}},
 	{"no tenant", []string{"-tenant", ""}, []string{"-tenant", "lower-case"}},
 	{"tenant that is too long", []string{"-tenant", strings.Repeat("a", 101)}, []string{"-tenant", "100"}},

@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"net"
 	"os"
-	"path/filepath"
 
 	"github.com/carillon-go/carillon/drivers"
 	"github.com/carillon-go/carillon/drivers/builtin"
@@ -18,7 +16,6 @@ import (
 	"github.com/carillon-go/carillon/jobs"
 	"github.com/carillon-go/carillon/scheduler"
 	"github.com/carillon-go/carillon/storage/folder"
-	"github.com/carillon-go/carillon/storage/sqlite"
 )
 
 // version is shown with the workers of this program.
@@ -28,7 +25,7 @@ const version = "0.1.0"
 type system struct {
 	settings settings
 	log      *slog.Logger
-	store    *sqlite.Store
+	store    jobs.Store
 	files    *folder.Store
 	service  *jobs.Service
 	accounts *identity.Accounts
@@ -67,6 +64,9 @@ func open(ctx context.Context, s settings, log *slog.Logger) (_ *system, err err
 	if err != nil {
 		return nil, err
 	}
+	if sys.files, err = folder.Open(s.filesFolder()); err != nil {
+		return nil, fmt.Errorf("-files: %w", err)
+	}
 	if err := sys.assemble(ctx, registry, templates, keys); err != nil {
 		return nil, err
 	}
@@ -77,44 +77,6 @@ func open(ctx context.Context, s settings, log *slog.Logger) (_ *system, err err
 		}
 	}
 	return sys, nil
-}
-
-// openFiles opens the database and the key. A key is made before the first database: where there is a database, a key that is missing
-// was lost, and another one would open nothing.
-func (sys *system) openFiles(ctx context.Context) (jobs.KeyWrapper, error) {
-	database, keyFile := filepath.Join(sys.settings.data, "carillon.db"), filepath.Join(sys.settings.data, "carillon.key")
-	existed, err := exists(database) // before the key is looked for: another process may make both now
-	if err != nil {
-		return nil, err
-	}
-	hasKey, err := exists(keyFile)
-	if err != nil {
-		return nil, err
-	}
-	var keys jobs.KeyWrapper
-	if hasKey || !existed {
-		if keys, err = jobs.OpenKeyFile(keyFile); err != nil {
-			return nil, fmt.Errorf("key of the secrets: %w", err)
-		}
-	}
-	if sys.store, err = sqlite.Open(ctx, database, sqlite.Options{Logger: sys.log}); err != nil {
-		return nil, err
-	}
-	if sys.files, err = folder.Open(sys.settings.filesFolder()); err != nil {
-		return nil, fmt.Errorf("-files: %w", err)
-	}
-	if keys == nil {
-		return nil, fmt.Errorf("key of the secrets: %s is missing beside its database; put it back, without it secrets cannot be opened", keyFile)
-	}
-	return keys, nil
-}
-
-func exists(path string) (bool, error) {
-	_, err := os.Lstat(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	return err == nil, err
 }
 
 func (sys *system) assemble(ctx context.Context, registry *drivers.Registry, templates *jobs.Templates, keys jobs.KeyWrapper) (err error) {

@@ -9,7 +9,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"strings"
 	"text/tabwriter"
 
@@ -17,19 +16,18 @@ import (
 	"github.com/carillon-go/carillon/httpapi/identity"
 	"github.com/carillon-go/carillon/jobs"
 	"github.com/carillon-go/carillon/storage/folder"
-	"github.com/carillon-go/carillon/storage/sqlite"
 )
 
-const tenantUsage = `server tenant list [-data folder]
+const tenantUsage = `server tenant list [-data folder] [-db database]
 
 Lists the tenants with what is stored of them.
 
-server tenant add [-data folder] NAME
+server tenant add [-data folder] [-db database] NAME
 
 Makes a tenant beside the others: its first user, admin, a superuser of that tenant alone, whose password is printed once. People of it
 log in as name@NAME.
 
-server tenant remove [-data folder] [-files folder] [-force] [-yes] NAME
+server tenant remove [-data folder] [-db database] [-files folder] [-force] [-yes] NAME
 
 Removes a tenant with its users, jobs, runs, files and audit, for good. It asks for the name once more, unless -yes is given. While runs are
 live it refuses, unless -force is given: then they vanish as they are. If it is interrupted, it is run again and goes on; until then the
@@ -43,6 +41,7 @@ type tenantCall struct {
 	in          io.Reader
 	out         io.Writer
 	data, files string
+	db          string
 	force, yes  bool
 	tenant      jobs.TenantID
 }
@@ -70,18 +69,19 @@ func tenantCommand(ctx context.Context, args []string, env func(string) string, 
 }
 
 // parse gives what is to be done; nil if the usage says it better than an error.
-func (c *tenantCall) parse(args []string, env func(string) string) (func(context.Context, *sqlite.Store) error, error) {
+func (c *tenantCall) parse(args []string, env func(string) string) (func(context.Context, jobs.Store) error, error) {
 	if len(args) == 0 {
 		return nil, nil
 	}
-	c.data, c.files = env(variable("data")), env(variable("files"))
+	c.data, c.db, c.files = env(variable("data")), env(variable("db")), env(variable("files"))
 	if c.data == "" {
 		c.data = "./carillon-data"
 	}
 	flags := flag.NewFlagSet("server tenant", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	flags.StringVar(&c.data, "data", c.data, "")
-	var act func(context.Context, *sqlite.Store) error
+	flags.StringVar(&c.db, "db", c.db, "")
+	var act func(context.Context, jobs.Store) error
 	names := 1
 	switch args[0] {
 	case "list":
@@ -112,12 +112,17 @@ func (c *tenantCall) parse(args []string, env func(string) string) (func(context
 }
 
 // onStore opens the database, which has to be there, for an act.
-func (c *tenantCall) onStore(ctx context.Context, act func(context.Context, *sqlite.Store) error) (err error) {
-	path := filepath.Join(c.data, "carillon.db")
-	if _, err := os.Stat(path); err != nil {
-		return fmt.Errorf("there is no database; start the server once: %w", err)
+func (c *tenantCall) onStore(ctx context.Context, act func(context.Context, jobs.Store) error) (err error) {
+	place, err := databaseOf(jobs.Secret(c.db), c.data)
+	if err != nil {
+		return fmt.Errorf("-db %w", err)
 	}
-	store, err := sqlite.Open(ctx, path, sqlite.Options{Logger: c.log()})
+	if place.file != "" {
+		if _, err := os.Stat(place.file); err != nil {
+			return fmt.Errorf("there is no database; start the server once: %w", err)
+		}
+	}
+	store, err := place.open(ctx, c.log())
 	if err != nil {
 		return err
 	}
@@ -130,7 +135,7 @@ func (c *tenantCall) log() *slog.Logger {
 }
 
 // add makes the first user of a tenant and shows its password.
-func (c *tenantCall) add(ctx context.Context, store *sqlite.Store) error {
+func (c *tenantCall) add(ctx context.Context, store jobs.Store) error {
 	// A name that no tenant can have: the first user of the default tenant would be given the cluster.
 	accounts, err := identity.New(store, identity.Options{DefaultTenant: jobs.HostTenant, Logger: c.log()})
 	if err != nil {
@@ -148,7 +153,7 @@ func (c *tenantCall) add(ctx context.Context, store *sqlite.Store) error {
 }
 
 // list shows the tenants.
-func (c *tenantCall) list(ctx context.Context, store *sqlite.Store) error {
+func (c *tenantCall) list(ctx context.Context, store jobs.Store) error {
 	client, closeFiles, err := c.client(store, false)
 	if err != nil {
 		return err
@@ -171,7 +176,7 @@ func (c *tenantCall) list(ctx context.Context, store *sqlite.Store) error {
 }
 
 // remove removes a tenant after it was named twice.
-func (c *tenantCall) remove(ctx context.Context, store *sqlite.Store) error {
+func (c *tenantCall) remove(ctx context.Context, store jobs.Store) error {
 	client, closeFiles, err := c.client(store, true)
 	if err != nil {
 		return err
@@ -202,7 +207,7 @@ func (c *tenantCall) remove(ctx context.Context, store *sqlite.Store) error {
 }
 
 // client acts for the host. With files it can remove contents.
-func (c *tenantCall) client(store *sqlite.Store, withFiles bool) (_ *jobs.Client, closeFiles func(), err error) {
+func (c *tenantCall) client(store jobs.Store, withFiles bool) (_ *jobs.Client, closeFiles func(), err error) {
 	registry, err := drivers.NewRegistry()
 	if err != nil {
 		return nil, nil, err

@@ -31,6 +31,13 @@ func sqlOn(t *testing.T, dsn string, statements ...string) {
 	}
 }
 
+// databaseName is the database that a connection string of a test names.
+func databaseName(dsn string) string {
+	_, rest, _ := strings.Cut(dsn, "@/")
+	name, _, _ := strings.Cut(rest, "?")
+	return name
+}
+
 // closedPort is an address at which nobody listens.
 func closedPort(t *testing.T) string {
 	t.Helper()
@@ -44,7 +51,7 @@ func closedPort(t *testing.T) string {
 
 // TestOpen_refused: each fault is told in words that say what to do, and nothing is made.
 func TestOpen_refused(t *testing.T) {
-	name := func(dsn string) string { return dsn[strings.LastIndex(dsn, "=")+1:] }
+	name := databaseName
 	for _, c := range []struct {
 		name string
 		// given prepares a blank database and gives the connection string to open.
@@ -58,15 +65,15 @@ func TestOpen_refused(t *testing.T) {
 		{"a way to listen that is none", func(_ *testing.T, dsn string) string { return dsn }, postgres.Options{ListenDSN: "nothing"}, []string{"ListenDSN", "cannot be read"}},
 		{"nobody at the port", func(t *testing.T, _ string) string { return "postgres://u:secret@" + closedPort(t) + "/x" }, postgres.Options{},
 			[]string{"cannot be reached", "check host and port"}},
-		{"a database that is not there", func(_ *testing.T, dsn string) string { return strings.Replace(dsn, name(dsn), "nowhere", 1) }, postgres.Options{},
+		{"a database that is not there", func(_ *testing.T, dsn string) string { return strings.Replace(dsn, "/"+name(dsn), "/nowhere", 1) }, postgres.Options{},
 			[]string{"does not exist", "CREATE DATABASE"}},
-		{"a user that is not there", func(_ *testing.T, dsn string) string { return strings.Replace(dsn, "user=test", "user=nobody_such", 1) }, postgres.Options{},
+		{"a user that is not there", func(_ *testing.T, dsn string) string { return strings.Replace(dsn, "test@", "nobody_such@", 1) }, postgres.Options{},
 			[]string{"does not let this user in", "pg_hba.conf"}},
 		{"another encoding", func(t *testing.T, dsn string) string {
 			other := name(dsn) + "_latin"
 			sqlOn(t, dsn, "CREATE DATABASE "+other+" ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
 			t.Cleanup(func() { sqlOn(t, dsn, "DROP DATABASE "+other+" WITH (FORCE)") })
-			return strings.Replace(dsn, name(dsn), other, 1)
+			return strings.Replace(dsn, "/"+name(dsn), "/"+other, 1)
 		}, postgres.Options{}, []string{"LATIN1", "ENCODING 'UTF8'"}},
 		{"read-only by default", func(t *testing.T, dsn string) string {
 			sqlOn(t, dsn, "ALTER DATABASE "+name(dsn)+" SET default_transaction_read_only = on")
@@ -74,12 +81,12 @@ func TestOpen_refused(t *testing.T) {
 		}, postgres.Options{}, []string{"read-only", "name the primary"}},
 		{"read-only, and asked for so", func(t *testing.T, dsn string) string {
 			sqlOn(t, dsn, "ALTER DATABASE "+name(dsn)+" SET default_transaction_read_only = on")
-			return dsn + " target_session_attrs=any"
+			return dsn + "&target_session_attrs=any"
 		}, postgres.Options{}, []string{"read-only", "default_transaction_read_only"}},
 		{"no right to make the schema", func(t *testing.T, dsn string) string {
 			sqlOn(t, dsn, "DROP ROLE IF EXISTS guest", "CREATE ROLE guest LOGIN")
 			t.Cleanup(func() { sqlOn(t, dsn, "DROP ROLE guest") })
-			return strings.Replace(dsn, "user=test", "user=guest", 1)
+			return strings.Replace(dsn, "test@", "guest@", 1)
 		}, postgres.Options{}, []string{"rights", "GRANT CREATE ON DATABASE"}},
 		{"tables of another program", func(t *testing.T, dsn string) string {
 			sqlOn(t, dsn, "CREATE SCHEMA carillon", "CREATE TABLE carillon.jobs (id TEXT)")
@@ -90,7 +97,7 @@ func TestOpen_refused(t *testing.T) {
 			sqlOn(t, dsn, "INSERT INTO carillon.goose_db_version (version_id, is_applied) VALUES (999, TRUE)")
 			return dsn
 		}, postgres.Options{}, []string{"version 999", "newer program"}},
-		{"a parameter that the server does not know", func(_ *testing.T, dsn string) string { return dsn + " colour=blue" }, postgres.Options{}, []string{"colour"}},
+		{"a parameter that the server does not know", func(_ *testing.T, dsn string) string { return dsn + "&colour=blue" }, postgres.Options{}, []string{"colour"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dsn := c.given(t, postgrestest.Blank(t))
@@ -136,7 +143,7 @@ func TestOpen_together(t *testing.T) {
 // TestOpen_warns: what loses commits is told.
 func TestOpen_warns(t *testing.T) {
 	dsn := postgrestest.Blank(t)
-	sqlOn(t, dsn, "ALTER DATABASE "+dsn[strings.LastIndex(dsn, "=")+1:]+" SET synchronous_commit = off")
+	sqlOn(t, dsn, "ALTER DATABASE "+databaseName(dsn)+" SET synchronous_commit = off")
 	var log strings.Builder
 	store, err := postgres.Open(context.Background(), dsn, postgres.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"os/exec"
 	"os/user"
@@ -139,7 +140,7 @@ func (s *server) launch() error {
 
 // dsn names a database of the server.
 func (s *server) dsn(database string) string {
-	return "host=" + s.folder + " user=test dbname=" + database
+	return "postgres://test@/" + database + "?host=" + url.QueryEscape(s.folder)
 }
 
 // ready waits until the server answers.
