@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"context"
 	"maps"
 	"slices"
 	"time"
@@ -17,6 +18,9 @@ func Words() []string {
 	slices.Sort(all)
 	return all
 }
+
+// WriteLock is the number of the lock of writes.
+const WriteLock = writeLock
 
 // Rewrite spells a statement of the core for PostgreSQL.
 func Rewrite(query string) string { return rewrite(query) }
@@ -48,3 +52,38 @@ func (n *notifier) Stop()                         { n.stop() }
 func Payload(node string, news sqlstore.News) string { return payload(node, news) }
 
 func ParsePayload(text string) (node string, news sqlstore.News, ok bool) { return parsePayload(text) }
+
+// Translate gives an error to the dialect, as if a statement had failed with it.
+func (s *Store) Translate(err error) error { return s.db.Translate(err) }
+
+// Explain says what an error at Open means.
+func Explain(err error) error { return explain(err) }
+
+// WritePanic runs a write that panics.
+func (s *Store) WritePanic(value any) error {
+	return s.db.Write(context.Background(), func(*sqlstore.Tx) error { panic(value) })
+}
+
+// Hold keeps the writer busy until release is called, so that writes gather. It returns when the writer is held, within a transaction.
+func (s *Store) Hold() (release func() error) {
+	held, free, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	go func() {
+		first := true
+		done <- s.db.Write(context.Background(), func(*sqlstore.Tx) error {
+			if first {
+				first = false
+				close(held)
+			}
+			<-free
+			return nil
+		})
+	}()
+	<-held
+	return func() error {
+		close(free)
+		return <-done
+	}
+}
+
+// Waiting is how many writes wait for the writer.
+func (s *Store) Waiting() int { return s.db.writer.line.Waiting() }
