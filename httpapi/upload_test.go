@@ -170,6 +170,7 @@ func FuzzDisposition(f *testing.F) {
 	for _, seed := range []string{
 		"count.csv", "Größe ∑.csv", `a"b\c`, "../../etc/passwd", "a;b=c", "%41", "attachment; filename=x", "\x00\n\r", "日本語", strings.Repeat("é", 200) + ".csv",
 		`attachment; filename*=UTF-8''%e2%82%ac; filename="x"`, `attachment; filename="a`, "a\u202egpj.exe", " . ", "'", "filename*0=a; filename*1=b",
+		strings.Repeat("a", jobs.MaxFileName-1) + " b", // cut behind a space
 	} {
 		f.Add(seed)
 	}

@@ -32,7 +32,7 @@ func CleanFileName(name string) string {
 	if len(extension) > 32 {
 		extension = ""
 	}
-	return cutRunes(strings.TrimSuffix(name, extension), MaxFileName-len(extension)) + extension
+	return strings.TrimSpace(cutRunes(strings.TrimSuffix(name, extension), MaxFileName-len(extension)) + extension)
 }
 
 // cutRunes cuts a text to at most n bytes, between two characters.

@@ -149,6 +149,7 @@ func TestCleanFileName(t *testing.T) {
 		"count.csv": "count.csv", "/etc/passwd": "passwd", `C:\temp\a b.txt`: "a b.txt", "a/": "", "..": "", ".": "", "": "", "  x ": "x",
 		"a\x00b\nc": "abc", "a\u202egpj.exe": "agpj.exe", "\xff\xfea": "a", ".htaccess": ".htaccess",
 		long + ".csv": strings.Repeat("é", 125) + ".csv", strings.Repeat("x", 255): strings.Repeat("x", 255), strings.Repeat("x", 256): strings.Repeat("x", 255),
+		strings.Repeat("x", 254) + " b": strings.Repeat("x", 254),
 	} {
 		if got := jobs.CleanFileName(name); got != want {
 			t.Errorf("CleanFileName(%.40q) = %q, want %q", name, got, want)
