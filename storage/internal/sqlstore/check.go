@@ -209,6 +209,22 @@ var invariants = []invariant{
 	FROM   runs r
 	WHERE  r.steps IS NOT NULL AND EXISTS (SELECT 1 FROM json_each(CASE WHEN json_valid(r.steps) THEN r.steps ELSE '[]' END, '$') s
 	       WHERE CAST(json_extract(s.value, '$.seq') AS BIGINT) > r.seq)`},
+	{"a member of a team is a user of the team's tenant", `
+	SELECT m.user_id || ' in ' || m.team_id
+	FROM   team_members m LEFT JOIN users u ON u.tenant = m.tenant AND u.id = m.user_id
+	WHERE  u.id IS NULL`},
+	{"a member is in a team of its tenant", `
+	SELECT m.user_id || ' in ' || m.team_id
+	FROM   team_members m LEFT JOIN teams t ON t.tenant = m.tenant AND t.id = m.team_id
+	WHERE  t.id IS NULL`},
+	{"a session belongs to a user who is enabled", `
+	SELECT s.user_id
+	FROM   sessions s LEFT JOIN users u ON u.tenant = s.tenant AND u.id = s.user_id
+	WHERE  u.id IS NULL OR u.enabled <> 1`},
+	{"a token belongs to a user who is enabled", `
+	SELECT k.id || ' of ' || k.user_id
+	FROM   tokens k LEFT JOIN users u ON u.tenant = k.tenant AND u.id = k.user_id
+	WHERE  u.id IS NULL OR u.enabled <> 1`},
 }
 
 // CheckError is an invariant that does not hold.

@@ -64,6 +64,28 @@ func world(t *testing.T, s *sqlite.Store) {
 	}
 }
 
+// people adds two users to a world, one of them with a session and a token, and their team.
+func people(t *testing.T, s *sqlite.Store) {
+	t.Helper()
+	ctx := context.Background()
+	var steps []error
+	for _, id := range []jobs.PrincipalID{"kim", "mara"} {
+		steps = append(steps, s.InsertUser(ctx, jobs.User{Tenant: "acme", ID: id, Enabled: true, CreatedAt: morning, UpdatedAt: morning}))
+	}
+	steps = append(steps,
+		s.InsertTeam(ctx, jobs.Team{
+			Tenant: "acme", ID: "team:sales", Name: "Sales", CreatedAt: morning, UpdatedAt: morning,
+			Members: []jobs.Member{{User: "kim", Role: jobs.RoleAdmin}, {User: "mara", Role: jobs.RoleMember}},
+		}),
+		s.InsertSession(ctx, jobs.Session{
+			Hash: []byte("s"), Tenant: "acme", User: "kim", CreatedAt: morning, SeenAt: morning, ExpiresAt: morning.Add(time.Hour),
+		}, 20),
+		s.InsertToken(ctx, jobs.Token{ID: "k", Hash: []byte("k"), Tenant: "acme", User: "kim", Name: "importer", CreatedAt: morning}))
+	if err := errors.Join(steps...); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // breaks has, for each invariant, changes of the database after which it does not hold.
 var breaks = map[string][]string{
 	"I2: a job has at most one run that does not wait, unless its policy allows more": {
@@ -127,6 +149,10 @@ var breaks = map[string][]string{
 	"the number of ended runs of a job is counted right":                     {`UPDATE run_totals SET ended = ended + 1`},
 	"the number of jobs of a tenant is counted right":                        {`UPDATE tenants SET jobs = jobs + 1`},
 	"the sign of a delay is set for every run that waits for a time to come": {`UPDATE runs SET not_before = updated_at + 1 WHERE status = 'queued'`},
+	"a member of a team is a user of the team's tenant":                      {`UPDATE team_members SET user_id = 'ghost' WHERE user_id = 'kim'`},
+	"a member is in a team of its tenant":                                    {`UPDATE team_members SET team_id = 'team:ghosts' WHERE user_id = 'kim'`},
+	"a session belongs to a user who is enabled":                             {`DELETE FROM tokens`, `UPDATE users SET enabled = 0 WHERE id = 'kim'`},
+	"a token belongs to a user who is enabled":                               {`DELETE FROM sessions`, `UPDATE users SET enabled = 0 WHERE id = 'kim'`},
 	"a step result names its event":                                          {`UPDATE runs SET steps = '[{"seq":99}]'`},
 }
 
@@ -135,6 +161,7 @@ func TestCore_Check(t *testing.T) {
 	t.Run("what the store has written passes", func(t *testing.T) {
 		s, _ := newDatabase(t)
 		world(t, s)
+		people(t, s)
 		if err := s.Check(ctx); err != nil {
 			t.Error(err)
 		}
@@ -143,6 +170,7 @@ func TestCore_Check(t *testing.T) {
 		t.Run(sentence, func(t *testing.T) {
 			s, db := newDatabase(t)
 			world(t, s)
+			people(t, s)
 			changes, ok := breaks[sentence]
 			if !ok {
 				t.Fatal("nothing breaks this invariant")

@@ -22,7 +22,10 @@ func ProductStatements() map[string]Planned {
 		"draft": {sqlGetDraft, 3}, "drafts_of_user": {sqlListDraftsOf, 2}, "editors": {sqlListEditors, 2},
 		"revisions": {sqlListRevisions, 3}, "revision_release": {sqlReleaseRevision, 3}, "job_drafts": {sqlListDrafts, 1},
 		"job_tags": {sqlListJobTags, 1}, "job_shares": {sqlListShares, 1}, "job_favorites": {sqlListFavorites, 3},
-		"file_usage": {sqlFileUsage, 1}, "file_drop": {sqlDropFile, 2}, "file_known": {sqlKnownFiles, 1},
+		"session": {sqlGetSession, 1}, "sessions_expired": {sqlDeleteExpiredSessions, 1}, "sessions_old": {sqlDeleteOldSessions, 4},
+		"token": {sqlGetToken, 1}, "tokens_of_user": {sqlListTokens, 2}, "user": {sqlGetUser, 2}, "teams_of_user": {sqlListTeamsOfUser, 2},
+		"team": {sqlGetTeam, 2}, "team_members": {sqlListMembers, 2}, "team_busy_user": {sqlFindBusyUser, 3}, "jobs_owned": {sqlListOwned, 3},
+		"jobs_owned_count": {sqlCountOwned, 2}, "drafts_owned": {sqlListDraftsOwned, 2}, "file_usage": {sqlFileUsage, 1}, "file_drop": {sqlDropFile, 2}, "file_known": {sqlKnownFiles, 1},
 	}
 	add := func(name string, q *query) { all[name] = Planned{q.text(), len(q.args)} }
 	_, page, _ := jobQueries(jobs.JobQuery{Tenant: "t", Limit: 30})

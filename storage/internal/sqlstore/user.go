@@ -267,18 +267,19 @@ func (t *Tx) unshareAll(now time.Time, tenant jobs.TenantID, p jobs.PrincipalID)
 }
 
 const (
-	// sqlListOwned: index jobs_owner.
+	// sqlListOwned: index jobs_owner. Jobs and drafts are told apart in a way that no partial index knows: "editing_id IS NULL" would
+	// choose that of the list of jobs, and walk all of the tenant.
 	sqlListOwned = `
 	SELECT slug
 	FROM   jobs
-	WHERE  tenant = ? AND owner_id = ? AND editing_id IS NULL
+	WHERE  tenant = ? AND owner_id = ? AND COALESCE(editing_id, '') = ''
 	ORDER  BY slug
 	LIMIT  ?`
-	// sqlCountOwned: index jobs_owner.
+	// sqlCountOwned: index jobs_owner, as sqlListOwned.
 	sqlCountOwned = `
 	SELECT count(*)
 	FROM   jobs
-	WHERE  tenant = ? AND owner_id = ? AND editing_id IS NULL`
+	WHERE  tenant = ? AND owner_id = ? AND COALESCE(editing_id, '') = ''`
 )
 
 // ownsNothing refuses to remove a principal whose jobs would be nobody's.
