@@ -17,12 +17,12 @@ test: ## everything that CI runs: tests with -race, then the checks; says how lo
 	./.ci/parts
 
 .PHONY: needs
-needs: ## install what the tests need beyond Go: a C compiler for -race, curl for the tour, PostgreSQL
+needs: ## install what the tests need beyond Go: a C compiler for -race, curl for the tour, PostgreSQL with a pooler
 	@command -v $${CC:-cc} >/dev/null 2>&1 || command -v gcc >/dev/null 2>&1 || \
 	  { echo "installing a C compiler (for -race)"; apt-get update -q && apt-get install -q -y gcc libc6-dev; }
 	@command -v curl >/dev/null 2>&1 || { echo "installing curl (for the tour)"; apt-get update -q && apt-get install -q -y curl; }
-	@command -v initdb >/dev/null 2>&1 || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || \
-	  { echo "installing PostgreSQL"; apt-get update -q && apt-get install -q -y postgresql; }
+	@command -v pgbouncer >/dev/null 2>&1 && { command -v initdb || ls /usr/lib/postgresql/*/bin/initdb; } >/dev/null 2>&1 || \
+	  { echo "installing PostgreSQL and a pooler"; apt-get update -q && apt-get install -q -y postgresql pgbouncer; }
 
 .PHONY: race
 race: ## the tests alone, with the race detector

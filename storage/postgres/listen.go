@@ -126,10 +126,15 @@ func (l *listener) listen() (heard bool, err error) {
 	}
 }
 
-// hello sends a word to ourselves: behind a pooler by transaction LISTEN succeeds and nothing ever comes.
-func (l *listener) hello(conn *pgx.Conn) error {
+// hello sends a word to ourselves over another connection: behind a pooler by transaction LISTEN succeeds, and then nothing ever comes.
+func (l *listener) hello(conn *pgx.Conn) (err error) {
 	word := l.node + " hello"
-	if _, err := conn.Exec(l.ctx, "SELECT pg_notify('"+channel+"', '"+word+"')"); err != nil {
+	other, err := pgx.ConnectConfig(l.ctx, l.config.Copy())
+	if err != nil {
+		return err
+	}
+	_, err = other.Exec(l.ctx, "SELECT pg_notify('"+channel+"', '"+word+"')")
+	if err := errors.Join(err, other.Close(l.ctx)); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(l.ctx, helloTimeout)

@@ -36,7 +36,7 @@ func listeners(t *testing.T, dsn string, n int) []int {
 	}
 	defer conn.Close(ctx)
 	for {
-		rows, err := conn.Query(ctx, `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%pg_notify%hello%' AND pid <> pg_backend_pid()`)
+		rows, err := conn.Query(ctx, `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%' AND pid <> pg_backend_pid()`)
 		if err != nil {
 			t.Fatal(err)
 		}

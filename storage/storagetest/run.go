@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -87,7 +88,25 @@ const (
 // Run tests a store. Open gives an empty one, and is called once for each rule; Run closes it. Rules run beside each other, as many as -parallel
 // says, so open is called from several goroutines.
 func Run(t *testing.T, open func(t testing.TB) jobs.Store) {
+	runSubjects(t, nil, open)
+	t.Run("size", func(t *testing.T) { runSizes(t, open) })
+	t.Run("restart", func(t *testing.T) { runRestarts(t, open) })
+	t.Run("beside", func(t *testing.T) { runBeside(t, open) })
+}
+
+// RunSome tests a store that has passed Run over another way to its data, such as a pooler: only the rules of some subjects, and those about two stores
+// on the same data.
+func RunSome(t *testing.T, subjects []string, open func(t testing.TB) jobs.Store) {
+	runSubjects(t, subjects, open)
+	t.Run("beside", func(t *testing.T) { runBeside(t, open) })
+}
+
+// runSubjects runs the rules of the named subjects, of all if there are none.
+func runSubjects(t *testing.T, names []string, open func(t testing.TB) jobs.Store) {
 	for _, sub := range subjects() {
+		if names != nil && !slices.Contains(names, sub.name) {
+			continue
+		}
 		t.Run(sub.name, func(t *testing.T) {
 			for _, r := range sub.rules {
 				t.Run(r.sentence, func(t *testing.T) {
@@ -101,9 +120,6 @@ func Run(t *testing.T, open func(t testing.TB) jobs.Store) {
 			}
 		})
 	}
-	t.Run("size", func(t *testing.T) { runSizes(t, open) })
-	t.Run("restart", func(t *testing.T) { runRestarts(t, open) })
-	t.Run("beside", func(t *testing.T) { runBeside(t, open) })
 }
 
 func runSizes(t *testing.T, open func(t testing.TB) jobs.Store) {

@@ -52,8 +52,8 @@ func binary(name string) (string, error) {
 	return slices.MaxFunc(found, func(a, b string) int { return major(a) - major(b) }), nil
 }
 
-// unprivileged gives the user under which the server runs: it refuses root. Nil is our own.
-func unprivileged() (*syscall.Credential, error) {
+// Unprivileged gives the user under which the server runs: it refuses root. Nil is our own.
+func Unprivileged() (*syscall.Credential, error) {
 	if os.Geteuid() != 0 {
 		return nil, nil
 	}
@@ -85,7 +85,7 @@ func start(settings ...string) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	who, err := unprivileged()
+	who, err := Unprivileged()
 	if err != nil {
 		return nil, err
 	}
