@@ -35,6 +35,7 @@ var spelling = strings.NewReplacer(
 	"IN NUMBERS(?)", "= ANY (ARRAY(SELECT CAST(json_array_elements_text(CAST(? AS JSON)) AS BIGINT)))",
 	"IN ONCE(", "= ANY (ARRAY(",
 	"SKIP LOCKED)ONCE", "FOR UPDATE SKIP LOCKED))",
+	")ONCE", "))",
 	"(trigger_kind = 'backfill') = 0", "(trigger_kind = 'backfill') = FALSE",
 	"(trigger_kind = 'backfill') = 1", "(trigger_kind = 'backfill') = TRUE",
 )

@@ -10,6 +10,7 @@ var spelling = strings.NewReplacer(
 	"IN NUMBERS(?)", "IN (SELECT value FROM json_each(?))",
 	"IN ONCE(", "IN (",
 	" SKIP LOCKED)ONCE", ")", // there is one writer, so nothing is locked
+	")ONCE", ")",
 	"GREATEST(", "max(",
 )
 

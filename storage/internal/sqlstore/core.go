@@ -3,8 +3,8 @@
 //
 // The text of each statement stands above the method that runs it. Statements are written for SQLite with marks that a
 // dialect rewrites: ? (or ?1 where one value is used twice) for a parameter, IN LIST(?) for a JSON array of texts, IN NUMBERS(?)
-// for one of numbers, GREATEST for the greater of two values, and IN ONCE(... SKIP LOCKED)ONCE for a list that is read once and leaves out
-// rows that somebody else has locked.
+// for one of numbers, GREATEST for the greater of two values, and IN ONCE(...)ONCE for a list that is read once before the rows are looked up by
+// it, with SKIP LOCKED at its end one that leaves out rows which somebody else has locked.
 package sqlstore
 
 import (

@@ -161,7 +161,7 @@ func runQueries(f jobs.RunQuery) (count, page *query, err error) {
 			}
 			q.add("LIMIT ?", f.Start+f.Limit)
 			where = new(query)
-			where.and("id IN (\n	SELECT id\n	FROM   run_history\n"+q.text()+")", q.args...)
+			where.and("id IN ONCE(\n	SELECT id\n	FROM   run_history\n"+q.text()+")ONCE", q.args...)
 		}
 		halves = append(halves, "SELECT "+ended+", "+sqlSuccessEnded+"\nFROM   run_history\n"+where.text())
 		page.args = append(page.args, where.args...)

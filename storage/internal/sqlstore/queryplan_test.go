@@ -42,7 +42,7 @@ func newDatabase(t *testing.T) (*sqlite.Store, *sql.DB) {
 }
 
 var spelling = strings.NewReplacer("IN LIST(?)", "IN (SELECT value FROM json_each(?))", "IN NUMBERS(?)", "IN (SELECT value FROM json_each(?))",
-	"IN ONCE(", "IN (", " SKIP LOCKED)ONCE", ")", "GREATEST(", "max(")
+	"IN ONCE(", "IN (", " SKIP LOCKED)ONCE", ")", ")ONCE", ")", "GREATEST(", "max(")
 
 // TestQueryPlans fails if a statement that carries the product loses its index. Plans are those of SQLite without statistics, as in
 // a new database.
