@@ -35,7 +35,7 @@ const writeLock = "1128354380, 1"
 const begin = `BEGIN ISOLATION LEVEL READ COMMITTED;
 SET LOCAL statement_timeout = '30s';
 SET LOCAL lock_timeout = '5s';
-SET LOCAL idle_in_transaction_session_timeout = '10s';
+SET LOCAL idle_in_transaction_session_timeout = '3s';
 SELECT pg_advisory_xact_lock(` + writeLock + `)`
 
 // writer is the one goroutine of a process that writes. Everything that waits for it is committed together.
