@@ -34,10 +34,7 @@ func TestBadInput_BrokenBodies(t *testing.T) {
 		for _, beginning := range []string{"", "{", "{}"} {
 			r := httptest.NewRequestWithContext(t.Context(), in.route.Method, in.path, brokenBody{strings.NewReader(beginning)})
 			r.Header.Set("Content-Type", "application/json")
-			r.Header.Set(callerHeader, "root")
-			answer := httptest.NewRecorder()
-			b.api.ServeHTTP(answer, r)
-			b.refused(in, fmt.Sprintf("a body that breaks off after %q", beginning), answer, http.StatusBadRequest, "")
+			b.refused(in, fmt.Sprintf("a body that breaks off after %q", beginning), b.answer(in, r), http.StatusBadRequest, "")
 		}
 	})
 }
@@ -49,7 +46,7 @@ func TestBadInput_Transport(t *testing.T) {
 		b := newBadInput(t)
 		l := b.serve(false).listener
 		b.forEachRoute(func(in *input) {
-			if in.fields == nil {
+			if in.fields == nil || in.route.Accounts { // those are read by the same code, and the server below is that of the other world
 				return
 			}
 			head := fmt.Sprintf("%s %s HTTP/1.1\r\nHost: carillon.test\r\n%s: root\r\nContent-Type: application/json\r\n", in.route.Method, in.path, callerHeader)
