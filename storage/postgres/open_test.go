@@ -15,6 +15,21 @@ import (
 	"github.com/carillon-go/carillon/storage/postgres/postgrestest"
 )
 
+// session connects to a database for the time of a test.
+func session(t *testing.T, dsn string) *pgx.Conn {
+	t.Helper()
+	conn, err := pgx.Connect(context.Background(), dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := conn.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	return conn
+}
+
 // sqlOn runs statements on a database.
 func sqlOn(t *testing.T, dsn string, statements ...string) {
 	t.Helper()
@@ -23,11 +38,14 @@ func sqlOn(t *testing.T, dsn string, statements ...string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close(ctx)
 	for _, statement := range statements {
 		if _, err := conn.Exec(ctx, statement); err != nil {
-			t.Fatalf("%s: %v", statement, err)
+			t.Errorf("%s: %v", statement, err)
+			break
 		}
+	}
+	if err := conn.Close(ctx); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -45,8 +63,11 @@ func closedPort(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().String()
+	address := l.Addr().String()
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return address
 }
 
 // TestOpen_refused: each fault is told in words that say what to do, and nothing is made.
@@ -63,12 +84,21 @@ func TestOpen_refused(t *testing.T) {
 		{"a string that is none", func(*testing.T, string) string { return "postgres://u:secret@host:port/x" }, postgres.Options{}, []string{"dsn", "cannot be read"}},
 		{"an option below its bound", func(_ *testing.T, dsn string) string { return dsn }, postgres.Options{ReadConns: -1}, []string{"ReadConns", "-1"}},
 		{"a way to listen that is none", func(_ *testing.T, dsn string) string { return dsn }, postgres.Options{ListenDSN: "nothing"}, []string{"ListenDSN", "cannot be read"}},
-		{"nobody at the port", func(t *testing.T, _ string) string { return "postgres://u:secret@" + closedPort(t) + "/x" }, postgres.Options{},
-			[]string{"cannot be reached", "check host and port"}},
-		{"a database that is not there", func(_ *testing.T, dsn string) string { return strings.Replace(dsn, "/"+name(dsn), "/nowhere", 1) }, postgres.Options{},
-			[]string{"does not exist", "CREATE DATABASE"}},
-		{"a user that is not there", func(_ *testing.T, dsn string) string { return strings.Replace(dsn, "test@", "nobody_such@", 1) }, postgres.Options{},
-			[]string{"does not let this user in", "pg_hba.conf"}},
+		{
+			"nobody at the port", func(t *testing.T, _ string) string { return "postgres://u:secret@" + closedPort(t) + "/x" },
+			postgres.Options{},
+			[]string{"cannot be reached", "check host and port"},
+		},
+		{
+			"a database that is not there", func(_ *testing.T, dsn string) string { return strings.Replace(dsn, "/"+name(dsn), "/nowhere", 1) },
+			postgres.Options{},
+			[]string{"does not exist", "CREATE DATABASE"},
+		},
+		{
+			"a user that is not there", func(_ *testing.T, dsn string) string { return strings.Replace(dsn, "test@", "nobody_such@", 1) },
+			postgres.Options{},
+			[]string{"does not let this user in", "pg_hba.conf"},
+		},
 		{"another encoding", func(t *testing.T, dsn string) string {
 			other := name(dsn) + "_latin"
 			sqlOn(t, dsn, "CREATE DATABASE "+other+" ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")

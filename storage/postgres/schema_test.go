@@ -74,11 +74,7 @@ var kinds = map[string]string{"bigint": "INTEGER", "text": "TEXT", "bytea": "BLO
 // TestSchema_same compares the tables of a new store with those of SQLite: names, columns with their order, types and which may be NULL.
 func TestSchema_same(t *testing.T) {
 	ctx := context.Background()
-	conn, err := pgx.Connect(ctx, postgrestest.Database(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close(ctx)
+	conn := session(t, postgrestest.Database(t))
 	rows, err := conn.Query(ctx, `
 	SELECT table_name, column_name, data_type, is_nullable = 'YES'
 	FROM   information_schema.columns
@@ -107,7 +103,11 @@ func sqliteColumns(t *testing.T) (columns []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer db.Close()
+	defer func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
 	rows, err := db.Query(`
 	SELECT m.name, c.name, c.type, c."notnull" = 0
 	FROM   sqlite_master m, pragma_table_info(m.name) c
@@ -134,13 +134,9 @@ func sqliteColumns(t *testing.T) (columns []string) {
 // TestSchema_words holds that all tables and functions of the schema are known to the rewriting of statements.
 func TestSchema_words(t *testing.T) {
 	ctx := context.Background()
-	conn, err := pgx.Connect(ctx, postgrestest.Database(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close(ctx)
+	conn := session(t, postgrestest.Database(t))
 	var names []string
-	err = conn.QueryRow(ctx, `
+	err := conn.QueryRow(ctx, `
 	SELECT array_agg(name)
 	FROM   (SELECT tablename AS name FROM pg_tables WHERE schemaname = 'carillon' AND tablename NOT LIKE 'goose%'
 	        UNION SELECT p.proname FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname = 'carillon' AND p.proname <> 'final') x`).

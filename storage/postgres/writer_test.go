@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/carillon-go/carillon/jobs"
@@ -101,11 +100,7 @@ func TestWrite_deadlock(t *testing.T) {
 	if err := s.SetLimits(ctx, "acme", limits(1), true); err != nil {
 		t.Fatal(err)
 	}
-	conn, err := pgx.Connect(ctx, dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close(ctx)
+	conn := session(t, dsn)
 	for _, statement := range []string{
 		"BEGIN", "SET LOCAL deadlock_timeout = '1h'", // so that the store's session is the one that finds it
 		"UPDATE carillon.cluster SET concurrency = 2",
@@ -137,11 +132,7 @@ func awaitBlocked(t *testing.T, dsn string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	conn, err := pgx.Connect(ctx, dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close(ctx)
+	conn := session(t, dsn)
 	for blocked := false; !blocked; {
 		err := conn.QueryRow(ctx, `
 	SELECT EXISTS (SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND wait_event = 'transactionid')`).

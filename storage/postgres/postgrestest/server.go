@@ -29,7 +29,9 @@ var errAbsent = errors.New("initdb and postgres are neither in PATH nor where di
 type server struct {
 	folder string
 	cmd    *exec.Cmd
-	ended  chan error
+	// ended is closed when the process has; fault is how, to be read after that.
+	ended  chan struct{}
+	fault  error
 	output bytes.Buffer
 }
 
@@ -93,14 +95,14 @@ func start(settings ...string) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &server{folder: folder, ended: make(chan error, 1)}
+	s := &server{folder: folder, ended: make(chan struct{})}
 	if who != nil {
 		if err := os.Chown(folder, int(who.Uid), int(who.Gid)); err != nil {
 			return nil, errors.Join(err, os.RemoveAll(folder))
 		}
 	}
 	data := filepath.Join(folder, "data")
-	setup := exec.Command(initdb, "-D", data, "-U", "test", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync") //nolint:noctx // a second
+	setup := exec.Command(initdb, "-D", data, "-U", "test", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
 	setup.Dir, setup.SysProcAttr = folder, &syscall.SysProcAttr{Credential: who}
 	if output, err := setup.CombinedOutput(); err != nil {
 		return nil, errors.Join(fmt.Errorf("initdb: %w: %s", err, output), os.RemoveAll(folder))
@@ -111,7 +113,7 @@ func start(settings ...string) (*server, error) {
 	}, settings...) {
 		args = append(args, "-c", setting)
 	}
-	s.cmd = exec.Command(postgres, args...) //nolint:noctx // stop ends it
+	s.cmd = exec.Command(postgres, args...)
 	s.cmd.Dir, s.cmd.Stdout, s.cmd.Stderr = folder, &s.output, &s.output
 	s.cmd.SysProcAttr = attributes(who)
 	if err := s.launch(); err != nil {
@@ -132,7 +134,8 @@ func (s *server) launch() error {
 		err := s.cmd.Start()
 		started <- err
 		if err == nil {
-			s.ended <- s.cmd.Wait()
+			s.fault = s.cmd.Wait()
+			close(s.ended)
 		}
 	}()
 	return <-started
@@ -156,9 +159,8 @@ func (s *server) ready() error {
 		}
 		select {
 		case <-tick.C:
-		case fault := <-s.ended:
-			s.ended <- fault
-			return fmt.Errorf("the server has ended: %w: %s", fault, strings.TrimSpace(s.output.String()))
+		case <-s.ended:
+			return fmt.Errorf("the server has ended: %w: %s", s.fault, strings.TrimSpace(s.output.String()))
 		case <-ctx.Done():
 			return fmt.Errorf("the server does not answer: %w", err)
 		}
