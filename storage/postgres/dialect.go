@@ -119,3 +119,6 @@ func (d *database) ReadOptions() *sql.TxOptions {
 
 // Prepares is sqlstore.Database: the driver keeps statements for each connection, unless the connection string says that it must not.
 func (d *database) Prepares() bool { return false }
+
+// Remote is sqlstore.Database.
+func (d *database) Remote() bool { return true }

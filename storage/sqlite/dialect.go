@@ -22,3 +22,6 @@ func (d *database) ReadOptions() *sql.TxOptions { return nil }
 
 // Prepares is sqlstore.Database.
 func (d *database) Prepares() bool { return true }
+
+// Remote is sqlstore.Database.
+func (d *database) Remote() bool { return false }

@@ -37,6 +37,8 @@ type Database interface {
 	Prepares() bool
 	// Rewrite turns the text of a statement into the database's own spelling.
 	Rewrite(query string) string
+	// Remote tells whether each statement goes to a server: then several rows go in one.
+	Remote() bool
 	// Translate turns an error of the database into one of package jobs where there is one (*jobs.UnavailableError), else gives it
 	// back.
 	Translate(err error) error

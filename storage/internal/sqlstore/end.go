@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/carillon-go/carillon/jobs"
@@ -12,26 +13,74 @@ import (
 
 const (
 	// sqlInsertEnded: the row never changes after it.
-	sqlInsertEnded = `
+	sqlInsertEnded = sqlIntoHistory + historyRow
+	sqlIntoHistory = `
 	INSERT INTO run_history (id, tenant, job_id, owner_id, revision, status, trigger_kind, triggered_by, retry_of, worker_id, fence, urgency,
 	       not_before, fire_at, losses, attempt, cancel_requested, params, steps, warnings, error, seq, created_at, updated_at,
 	       started_at, ended_at)
-	VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULLIF(?, ''), NULLIF(?, ''), ?, ?, ?, NULLIF(CAST(? AS BIGINT), 0), ?, ?, ?, ?, NULLIF(?, ''), ?, ?, ?, ?, ?, ?, ?)`
+	VALUES `
+	historyRow = `(?, ?, ?, ?, ?, ?, ?, ?, NULLIF(?, ''), NULLIF(?, ''), ?, ?, ?, NULLIF(CAST(? AS BIGINT), 0), ?, ?, ?, ?, NULLIF(?, ''), ?, ?, ?, ?, ?, ?, ?)`
 	// sqlDeleteLive: lookup by primary key; the status is the one that the run leaves (R1).
 	sqlDeleteLive = `
 	DELETE FROM runs
 	WHERE  id = ? AND status = ?`
 )
 
+// insertSizes are how many rows a statement inserts at once, so that there are few texts.
+var insertSizes = []int{50, 20, 10, 5, 2}
+
+// sqlInsertManyEnded is sqlInsertEnded of several rows, by their number.
+var sqlInsertManyEnded = func() map[int]string {
+	texts := map[int]string{1: sqlInsertEnded}
+	for _, n := range insertSizes {
+		texts[n] = sqlIntoHistory + strings.Repeat(historyRow+", ", n-1) + historyRow
+	}
+	return texts
+}()
+
 func (t *Tx) insertEnded(r *runRow) error {
+	t.noteEnded(r)
+	_, err := t.exec(sqlInsertEnded, endedArgs(nil, r)...)
+	return err
+}
+
+// insertAllEnded writes the rows of an exchange, which were noted before: one by one where a statement costs no way to a server.
+func (c *Core) insertAllEnded(t *Tx, rows []*runRow) error {
+	for len(rows) > 0 {
+		n := 1
+		if c.db.Remote() {
+			for _, size := range insertSizes {
+				if size <= len(rows) {
+					n = size
+					break
+				}
+			}
+		}
+		var args []any
+		for _, r := range rows[:n] {
+			args = endedArgs(args, r)
+		}
+		if _, err := t.exec(sqlInsertManyEnded[n], args...); err != nil {
+			return err
+		}
+		rows = rows[n:]
+	}
+	return nil
+}
+
+// noteEnded notes all that the end of a run changes beside its row.
+func (t *Tx) noteEnded(r *runRow) {
 	t.news.run(r.ID)
 	t.addEnded(endedOf{r.JobID, r.Revision, r.Status}, 1)
 	t.noteEnd(r)
 	t.changedRun(r.Tenant, r.JobID, r.ID, r.Status)
-	_, err := t.exec(sqlInsertEnded, r.ID, r.Tenant, r.JobID, r.OwnerID, r.Revision, r.Status, r.Trigger, r.TriggeredBy, r.RetryOf, r.WorkerID,
+}
+
+// endedArgs appends the values of historyRow.
+func endedArgs(args []any, r *runRow) []any {
+	return append(args, r.ID, r.Tenant, r.JobID, r.OwnerID, r.Revision, r.Status, r.Trigger, r.TriggeredBy, r.RetryOf, r.WorkerID,
 		r.Fence, r.Urgency, r.NotBefore, r.FireAt, r.Losses, r.Attempt, toInt(r.CancelRequested), r.Params, r.Steps, toInt(r.Warnings), r.Error, r.Seq,
 		r.CreatedAt, r.UpdatedAt, r.StartedAt, r.EndedAt)
-	return err
 }
 
 // endedOf is what ended runs are counted by.

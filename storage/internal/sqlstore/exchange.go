@@ -153,6 +153,7 @@ func (c *Core) record(t *Tx, r jobs.ExchangeRequest, outcomes []outcome, result 
 	}
 	var ended []jobs.RunID
 	var freed []jobs.ID
+	var rows []*runRow
 	for i := range outcomes {
 		o := &outcomes[i]
 		var n int
@@ -163,8 +164,9 @@ func (c *Core) record(t *Tx, r jobs.ExchangeRequest, outcomes []outcome, result 
 			if !ok {
 				break
 			}
-			n, err = 1, t.endHeld(o, row)
-			ended, freed = append(ended, o.RunID), append(freed, row.JobID)
+			n = 1
+			t.endHeld(o, row)
+			ended, freed, rows = append(ended, o.RunID), append(freed, row.JobID), append(rows, row)
 		case o.Requeue != nil:
 			n, err = c.giveBack(t, r, o, &freed)
 		default:
@@ -183,6 +185,9 @@ func (c *Core) record(t *Tx, r jobs.ExchangeRequest, outcomes []outcome, result 
 		}
 	}
 	if len(ended) > 0 {
+		if err := c.insertAllEnded(t, rows); err != nil {
+			return err
+		}
 		n, err := t.exec(sqlDeleteEnded, texts(ended), r.Worker)
 		if err != nil {
 			return err
@@ -231,8 +236,8 @@ func (r *runRow) scan(s scanner) error {
 		&r.Warnings, &r.Error, &r.Seq, &r.CreatedAt, &r.UpdatedAt, &r.StartedAt, &r.EndedAt)
 }
 
-// endHeld writes the history of a run that its worker has ended (T5).
-func (t *Tx) endHeld(o *outcome, row *runRow) error {
+// endHeld makes the row of the history of a run that its worker has ended (T5).
+func (t *Tx) endHeld(o *outcome, row *runRow) {
 	row.Status, row.Error, row.EndedAt = o.End.Status, o.End.Error, toMillis(o.End.At)
 	row.UpdatedAt = row.EndedAt // so that one index serves both orders
 	row.Warnings = row.Warnings || o.Warnings
@@ -240,7 +245,7 @@ func (t *Tx) endHeld(o *outcome, row *runRow) error {
 	if o.Steps != nil {
 		row.Steps = o.steps
 	}
-	return t.insertEnded(row)
+	t.noteEnded(row)
 }
 
 // sqlRequeue: lookup by primary key. The run keeps its exclusive key: the job stays locked.
