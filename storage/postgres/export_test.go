@@ -19,9 +19,6 @@ func Words() []string {
 	return all
 }
 
-// WriteLock is the number of the lock of writes.
-const WriteLock = writeLock
-
 // Rewrite spells a statement of the core for PostgreSQL.
 func Rewrite(query string) string { return rewrite(query) }
 

@@ -30,13 +30,28 @@ const (
 var insertSizes = []int{50, 20, 10, 5, 2}
 
 // sqlInsertManyEnded is sqlInsertEnded of several rows, by their number.
-var sqlInsertManyEnded = func() map[int]string {
-	texts := map[int]string{1: sqlInsertEnded}
+var sqlInsertManyEnded = manyRows(sqlIntoHistory, historyRow)
+
+// manyRows are the texts that insert one row and each of insertSizes.
+func manyRows(into, row string) map[int]string {
+	texts := map[int]string{1: into + row}
 	for _, n := range insertSizes {
-		texts[n] = sqlIntoHistory + strings.Repeat(historyRow+", ", n-1) + historyRow
+		texts[n] = into + strings.Repeat(row+", ", n-1) + row
 	}
 	return texts
-}()
+}
+
+// rowsAtOnce is how many of n rows the next statement inserts.
+func (c *Core) rowsAtOnce(n int) int {
+	if c.db.Remote() {
+		for _, size := range insertSizes {
+			if size <= n {
+				return size
+			}
+		}
+	}
+	return 1
+}
 
 func (t *Tx) insertEnded(r *runRow) error {
 	t.noteEnded(r)
@@ -44,18 +59,10 @@ func (t *Tx) insertEnded(r *runRow) error {
 	return err
 }
 
-// insertAllEnded writes the rows of an exchange, which were noted before: one by one where a statement costs no way to a server.
+// insertAllEnded writes the rows of an exchange, which were noted before.
 func (c *Core) insertAllEnded(t *Tx, rows []*runRow) error {
 	for len(rows) > 0 {
-		n := 1
-		if c.db.Remote() {
-			for _, size := range insertSizes {
-				if size <= len(rows) {
-					n = size
-					break
-				}
-			}
-		}
+		n := c.rowsAtOnce(len(rows))
 		var args []any
 		for _, r := range rows[:n] {
 			args = endedArgs(args, r)

@@ -59,11 +59,18 @@ func (t *Tx) checkQueue(tenant jobs.TenantID, n int) error {
 }
 
 // sqlInsertRun: the unique indexes runs_exclusive and runs_fire are the last word on overlap and on fires.
-const sqlInsertRun = `
+const (
+	sqlInsertRun = sqlIntoRuns + queuedRow
+	sqlIntoRuns  = `
 	INSERT INTO runs (id, tenant, job_id, owner_id, revision, driver_set, status, trigger_kind, triggered_by, retry_of, pinned, worker_id,
 	       fence, urgency, not_before, delayed, fire_at, blocked, exclusive_key, losses, attempt, resumed, cancel_requested, params, steps,
 	       warnings, seq, created_at, updated_at, started_at)
-	VALUES (?, ?, ?, ?, ?, ?, 'queued', ?, ?, NULLIF(?, ''), ?, NULL, 0, ?, ?, ?, ?, ?, ?, 0, 1, 0, 0, ?, NULLIF(?, ''), ?, 0, ?, ?, 0)`
+	VALUES `
+	queuedRow = `(?, ?, ?, ?, ?, ?, 'queued', ?, ?, NULLIF(?, ''), ?, NULL, 0, ?, ?, ?, ?, ?, ?, 0, 1, 0, 0, ?, NULLIF(?, ''), ?, 0, ?, ?, 0)`
+)
+
+// sqlInsertManyRuns is sqlInsertRun of several rows, by their number.
+var sqlInsertManyRuns = manyRows(sqlIntoRuns, queuedRow)
 
 // insertRun puts a new run into the queue of its job, with the steps of its definition.
 func (t *Tx) insertRun(job *jobRow, run *jobs.Run) error {
@@ -72,25 +79,53 @@ func (t *Tx) insertRun(job *jobRow, run *jobs.Run) error {
 
 // insertRunWith is insertRun of a run that has a set of drivers and steps of its own; steps "" are those of the definition.
 func (t *Tx) insertRunWith(job *jobRow, run *jobs.Run, driverSet int64, steps string) error {
+	if _, err := t.exec(sqlInsertRun, queuedArgs(nil, job, run, driverSet, steps)...); err != nil {
+		return fmt.Errorf("insert run of job %s: %w", job.ID, err)
+	}
+	t.noteQueued(run)
+	return nil
+}
+
+// insertRuns is insertRun of several runs that have nothing to do with each other.
+func (c *Core) insertRuns(t *Tx, job *jobRow, runs []jobs.Run) error {
+	for len(runs) > 0 {
+		n := c.rowsAtOnce(len(runs))
+		var args []any
+		for i := range runs[:n] {
+			args = queuedArgs(args, job, &runs[i], job.DriverSet, "")
+		}
+		if _, err := t.exec(sqlInsertManyRuns[n], args...); err != nil {
+			return fmt.Errorf("insert runs of job %s: %w", job.ID, err)
+		}
+		for i := range runs[:n] {
+			t.noteQueued(&runs[i])
+		}
+		runs = runs[n:]
+	}
+	return nil
+}
+
+// queuedArgs appends the values of queuedRow.
+func queuedArgs(args []any, job *jobRow, run *jobs.Run, driverSet int64, steps string) []any {
 	var key any
 	if job.Overlap != jobs.OverlapAllow && !run.Blocked {
 		key = job.ID
 	}
 	now := toMillis(run.CreatedAt)
 	notBefore := toMillis(run.NotBefore)
-	_, err := t.exec(sqlInsertRun, run.ID, run.Tenant, run.JobID, run.OwnerID, run.Revision, driverSet, run.Trigger, run.TriggeredBy,
+	return append(args, run.ID, run.Tenant, run.JobID, run.OwnerID, run.Revision, driverSet, run.Trigger, run.TriggeredBy,
 		run.RetryOf, toInt(run.Pinned), -run.Priority, notBefore, toInt(notBefore > now), orNull(toMillis(run.FireAt)), toInt(run.Blocked), key,
 		string(run.Params), steps, toInt(run.Warnings), now, now)
-	if err != nil {
-		return fmt.Errorf("insert run of job %s: %w", job.ID, err)
-	}
+}
+
+// noteQueued notes all that a new run changes beside its row.
+func (t *Tx) noteQueued(run *jobs.Run) {
 	t.addQueued(run.Tenant, 1)
 	t.news.run(run.ID)
 	t.changedRun(run.Tenant, run.JobID, run.ID, jobs.RunQueued)
 	if !run.Blocked {
 		t.news.add(jobs.TopicQueue)
 	}
-	return nil
 }
 
 // newRun is a run of a job as it is now.

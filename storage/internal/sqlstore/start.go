@@ -126,14 +126,19 @@ func (c *Core) startAll(t *Tx, now time.Time, job *jobRow, s jobs.Start) ([]jobs
 		if s.NotBefore.After(now) {
 			run.NotBefore = fromMillis(toMillis(s.NotBefore))
 		}
-		if err := t.insertRun(job, &run); err != nil {
-			return nil, err
+		if job.Overlap != jobs.OverlapAllow { // decisions are about those that are stored
+			if err := t.insertRun(job, &run); err != nil {
+				return nil, err
+			}
 		}
 		runs[i] = run
 		if job.Overlap != jobs.OverlapAllow {
 			live = append(live, jobs.LiveRun{ID: run.ID, Status: run.Status, Trigger: run.Trigger, Blocked: run.Blocked})
 		}
 		replaced = append(replaced, gone...)
+	}
+	if job.Overlap == jobs.OverlapAllow {
+		return runs, c.insertRuns(t, job, runs)
 	}
 	return runs, c.refresh(t, runs, replaced)
 }
