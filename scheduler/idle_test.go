@@ -76,3 +76,23 @@ func TestScheduler_prunes(t *testing.T) {
 		}
 	})
 }
+
+// A heartbeat may be half of the time-out; the worker does not take its own pauses for silence of the store then.
+func TestScheduler_shortestTimeout(t *testing.T) {
+	inWorld(t, func(w *world) {
+		l := jobs.DefaultLimits()
+		l.Heartbeat, l.Timeout = time.Second, 2*time.Second
+		if err := l.Validate(); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.store.SetLimits(context.Background(), tenant, l, true); err != nil {
+			t.Fatal(err)
+		}
+		w.work(sleeps(time.Minute))
+		e := w.engine(w.store, scheduler.Options{})
+		defer e.stop()
+		j := w.job(nil)
+		w.equal("attempts", w.ended(w.queue(j), jobs.RunSuccess).Attempt, 1)
+		w.equal("health", e.Health().Status, scheduler.HealthOK)
+	})
+}

@@ -100,7 +100,7 @@ func (w *worker) exchangeIn() time.Duration {
 	if w.wanted || urgent || free && w.queued {
 		return 0
 	}
-	in := w.limits.Heartbeat - elapsed(w.okAt)
+	in := w.rhythm() - elapsed(w.okAt)
 	if !lazyAt.IsZero() {
 		in = min(in, time.Until(lazyAt))
 	}

@@ -199,4 +199,8 @@ func (w *worker) free() int {
 // tooLong reports whether the last exchange was started so long ago that others may soon take the worker for lost (R6).
 func (w *worker) tooLong() bool { return elapsed(w.okAt) >= w.patience() }
 
+// rhythm is the time between two exchanges that nothing else asks for. Where the time-out is short against the heartbeat it is shorter than that: a
+// worker whose next exchange is due when its patience ends would stop its work each time.
+func (w *worker) rhythm() time.Duration { return min(w.limits.Heartbeat, w.patience()/2) }
+
 func (w *worker) patience() time.Duration { return w.limits.Timeout - w.limits.Heartbeat }
