@@ -46,6 +46,10 @@ examples: ## build every example and run it for real
 	$(GO) build ./examples/...
 	$(GO) test -count=1 ./examples/...
 
+.PHONY: chaos
+chaos: ## real processes on real databases are killed, stopped and cut off; writes examples/chaos/REPORT.md, REPORT=FILE another one
+	cd examples/chaos && $(GO) test -count=1 -parallel 8 -timeout 10m -whole -report $(or $(REPORT),REPORT.md)
+
 .PHONY: fuzz
 fuzz: ## each fuzz target for a moment; FUZZTIME=1m for longer
 	GO=$(GO) ./.ci/fuzz $(or $(FUZZTIME),2s)

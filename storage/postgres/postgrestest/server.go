@@ -28,6 +28,8 @@ var errAbsent = errors.New("initdb and postgres are neither in PATH nor where di
 // server is a process of postgres with a cluster of databases of its own, on a socket in a temporary folder.
 type server struct {
 	folder string
+	who    *syscall.Credential // nil: our own user
+	args   []string            // of the process
 	cmd    *exec.Cmd
 	// ended is closed when the process has; fault is how, to be read after that.
 	ended  chan struct{}
@@ -79,12 +81,20 @@ func Unprivileged() (*syscall.Credential, error) {
 
 // start makes a cluster and its server. Commits are not synced: it is for what is stored, not for what survives a power cut.
 func start(settings ...string) (*server, error) {
-	initdb, err := binary("initdb")
+	s, err := prepare(settings)
 	if err != nil {
 		return nil, err
 	}
-	postgres, err := binary("postgres")
+	err = s.tool("initdb", "-D", s.data(), "-U", "test", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
 	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(s.folder))
+	}
+	return s.serve()
+}
+
+// prepare makes the folder of a server that has no data yet.
+func prepare(settings []string) (*server, error) {
+	if _, err := binary("initdb"); err != nil {
 		return nil, err
 	}
 	who, err := Unprivileged()
@@ -95,34 +105,59 @@ func start(settings ...string) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &server{folder: folder, ended: make(chan struct{})}
 	if who != nil {
 		if err := os.Chown(folder, int(who.Uid), int(who.Gid)); err != nil {
 			return nil, errors.Join(err, os.RemoveAll(folder))
 		}
 	}
-	data := filepath.Join(folder, "data")
-	setup := exec.Command(initdb, "-D", data, "-U", "test", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
-	setup.Dir, setup.SysProcAttr = folder, &syscall.SysProcAttr{Credential: who}
-	if output, err := setup.CombinedOutput(); err != nil {
-		return nil, errors.Join(fmt.Errorf("initdb: %w: %s", err, output), os.RemoveAll(folder))
-	}
-	args := []string{"-D", data, "-k", folder, "-h", ""}
+	s := &server{folder: folder, who: who}
+	s.args = []string{"-D", s.data(), "-k", folder, "-h", ""}
 	for _, setting := range append([]string{
 		"fsync=off", "full_page_writes=off", "max_connections=200", "shared_buffers=64MB", "autovacuum=off", "max_wal_size=4GB", "jit=off",
 	}, settings...) {
-		args = append(args, "-c", setting)
+		s.args = append(s.args, "-c", setting)
 	}
-	s.cmd = exec.Command(postgres, args...)
-	s.cmd.Dir, s.cmd.Stdout, s.cmd.Stderr = folder, &s.output, &s.output
-	s.cmd.SysProcAttr = attributes(who)
-	if err := s.launch(); err != nil {
-		return nil, errors.Join(err, os.RemoveAll(folder))
+	return s, nil
+}
+
+func (s *server) data() string { return filepath.Join(s.folder, "data") }
+
+// tool runs a program of PostgreSQL as the user of the server.
+func (s *server) tool(name string, args ...string) error {
+	path, err := binary(name)
+	if err != nil {
+		return err
+	}
+	cmd := exec.Command(path, args...)
+	cmd.Dir, cmd.SysProcAttr = s.folder, &syscall.SysProcAttr{Credential: s.who}
+	if output, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w: %s", name, err, output)
+	}
+	return nil
+}
+
+// serve starts the process on data that are there. Without success nothing is left of the server.
+func (s *server) serve() (*server, error) {
+	if err := s.begin(); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(s.folder))
 	}
 	if err := s.ready(); err != nil {
 		return nil, errors.Join(err, s.stop())
 	}
 	return s, nil
+}
+
+// begin starts the process and waits for nothing.
+func (s *server) begin() error {
+	postgres, err := binary("postgres")
+	if err != nil {
+		return err
+	}
+	s.ended = make(chan struct{})
+	s.cmd = exec.Command(postgres, s.args...)
+	s.cmd.Dir, s.cmd.Stdout, s.cmd.Stderr = s.folder, &s.output, &s.output
+	s.cmd.SysProcAttr = attributes(s.who)
+	return s.launch()
 }
 
 // launch starts the process from a thread that lives as long as it does: the server ends with the thread that started it.
@@ -167,8 +202,8 @@ func (s *server) ready() error {
 	}
 }
 
-// stop ends the server, whatever still talks to it, and removes its folder.
-func (s *server) stop() error {
+// crash ends the process at once and leaves the folder: what a power cut leaves, but for what the operating system has not written.
+func (s *server) crash() error {
 	err := s.cmd.Process.Signal(syscall.SIGQUIT)
 	if errors.Is(err, os.ErrProcessDone) {
 		err = nil
@@ -179,5 +214,8 @@ func (s *server) stop() error {
 		err = errors.Join(err, s.cmd.Process.Kill())
 		<-s.ended
 	}
-	return errors.Join(err, os.RemoveAll(s.folder))
+	return err
 }
+
+// stop ends the server, whatever still talks to it, and removes its folder.
+func (s *server) stop() error { return errors.Join(s.crash(), os.RemoveAll(s.folder)) }
