@@ -122,7 +122,7 @@ func TestScheduler_obeysLimits(t *testing.T) {
 		defer e.stop()
 		time.Sleep(time.Second)
 		l := jobs.DefaultLimits()
-		l.Heartbeat, l.Timeout = 2*time.Second, 4*time.Second
+		l.Heartbeat, l.Timeout = 2*time.Second, 6*time.Second
 		if err := w.store.SetLimits(context.Background(), tenant, l, true); err != nil {
 			t.Fatal(err)
 		}

@@ -20,9 +20,13 @@ func TestChaos_many_due_jobs(t *testing.T) {
 	const total, tenants, memory = 100_000, 10, 256
 	begin(t, rowDue, 1, fmt.Sprintf("each has one run, which succeeded; the node needed at most %d MiB; the store's own check", memory))
 	w := newWorld(t, onSQLite.make(t))
+	// The time-outs are those of every day: it is about the load.
+	if err := w.store.SetLimits(t.Context(), tenant, jobs.Limits{TenantConcurrency: 100, ClusterConcurrency: 1000, Heartbeat: 15 * time.Second, Timeout: time.Minute}, true); err != nil {
+		t.Fatal(err)
+	}
 	at := time.Now().UTC().Add(-time.Minute).Truncate(time.Second)
 	fillDue(w, total, tenants, at)
-	n := w.start(nodeConfig{Concurrency: 500})
+	n := w.start(nodeConfig{Concurrency: 200})
 	for i := range tenants {
 		who := jobs.TenantID(fmt.Sprint("due-", i))
 		w.eventually("all runs have ended", func(ctx context.Context) (bool, error) {

@@ -77,7 +77,7 @@ func (w *world) newJob(interval string) jobs.ID {
 // eventually looks again and again; errors of a database that is away are no answer.
 func (w *world) eventually(what string, look func(ctx context.Context) (bool, error)) {
 	w.t.Helper()
-	tick := time.NewTicker(25 * time.Millisecond)
+	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	limit := time.After(patience)
 	for {
