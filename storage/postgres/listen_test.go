@@ -46,25 +46,32 @@ func listeners(t *testing.T, dsn string, n int) []int {
 	}
 }
 
+// deafen ends the two sessions that listen, whose numbers it gives, and waits until a watcher is woken by the new one.
+func deafen(t *testing.T, dsn string, wake <-chan struct{}) []int {
+	t.Helper()
+	before := listeners(t, dsn, 2)
+	for len(wake) > 0 {
+		<-wake
+	}
+	conn := session(t, dsn)
+	for _, pid := range before {
+		if _, err := conn.Exec(context.Background(), "SELECT pg_terminate_backend($1)", pid); err != nil {
+			t.Fatal(err)
+		}
+	}
+	woken(t, wake, "the end of the connection")
+	return before
+}
+
 // TestListen_again ends the connection that listens: it comes back, whoever watches is told that something may have been missed, and what
 // comes later is heard.
 func TestListen_again(t *testing.T) {
 	ctx := context.Background()
 	dsn := postgrestest.Database(t)
 	s, other := openAt(t, dsn), openAt(t, dsn)
-	before := listeners(t, dsn, 2)
 	wake, stop := s.Watch(jobs.TopicPlan, "")
 	defer stop()
-	for len(wake) > 0 {
-		<-wake
-	}
-	conn := session(t, dsn)
-	for _, pid := range before {
-		if _, err := conn.Exec(ctx, "SELECT pg_terminate_backend($1)", pid); err != nil {
-			t.Fatal(err)
-		}
-	}
-	woken(t, wake, "the end of the connection")
+	before := deafen(t, dsn, wake)
 	for _, pid := range listeners(t, dsn, 2) {
 		if pid == before[0] || pid == before[1] {
 			t.Fatalf("the session %d has not ended", pid)
@@ -93,7 +100,9 @@ func TestHeld(t *testing.T) {
 	ctx := context.Background()
 	dsn := postgrestest.Database(t)
 	s, other := openAt(t, dsn), openAt(t, dsn)
-	listeners(t, dsn, 2)
+	again, stopAgain := s.Watch(jobs.TopicPlan, "")
+	deafen(t, dsn, again)
+	stopAgain()
 	const limit = 50
 	l := jobs.DefaultLimits()
 	l.ClusterConcurrency, l.TenantConcurrency = limit, limit
@@ -107,27 +116,31 @@ func TestHeld(t *testing.T) {
 		s.RegisterWorker(ctx, now, jobs.Worker{ID: "a", Concurrency: limit}), other.RegisterWorker(ctx, now, jobs.Worker{ID: "b", Concurrency: limit})); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.StartRuns(ctx, now, jobs.Start{Tenant: "acme", JobID: "stock", Trigger: jobs.TriggerManual, TriggeredBy: "ole", Params: make([]json.RawMessage, limit+1)}); err != nil {
-		t.Fatal(err)
+	w := &cycle{s: s, now: now, worker: "a"}
+	start := func(n int) {
+		start := jobs.Start{Tenant: "acme", JobID: "stock", Trigger: jobs.TriggerManual, TriggeredBy: "ole", Params: make([]json.RawMessage, n)}
+		if _, err := s.StartRuns(ctx, now, start); err != nil {
+			t.Fatal(err)
+		}
 	}
-	has := func(jobs.DriverKind, string) bool { return true }
-	first, err := s.Exchange(ctx, jobs.ExchangeRequest{Worker: "a", Beat: 1, Now: now, Want: limit, Has: has})
-	if err != nil || len(first.Claimed) != limit {
-		t.Fatalf("the first claim: %+v, %v", first, err)
-	}
-	held, err := other.Exchange(ctx, jobs.ExchangeRequest{Worker: "b", Beat: 1, Now: now, Want: 1, Has: has})
+	// An end, so that the node does not tell of the next one because it may have missed something while it was deaf.
+	start(1)
+	w.turn(t, 1)
+	w.turn(t, 0)
+	start(limit)
+	w.turn(t, limit) // all there is: this node knows of nobody who waits
+	start(1)
+	(&cycle{s: other, now: now, worker: "b"}).turn(t, 0)
+	held, err := other.Exchange(ctx, jobs.ExchangeRequest{Worker: "b", Beat: 2, Now: now, Want: 1, Has: func(jobs.DriverKind, string) bool { return true }})
 	if err != nil || len(held.Claimed) != 0 {
 		t.Fatalf("a claim beyond the limit: %+v, %v", held, err)
 	}
 	wake, stop := other.Watch(jobs.TopicQueue, "")
 	defer stop()
 	// The word of the claim that was held back takes a moment; the next end after it is told.
-	for i, c := range first.Claimed {
-		end := jobs.Outcome{RunID: c.Run.ID, Fence: c.Run.Fence, Seq: 9, End: &jobs.RunEnd{Status: jobs.RunSuccess, At: now}}
-		r := jobs.ExchangeRequest{Worker: "a", Beat: int64(i) + 2, Now: now, Has: has, Outcomes: []jobs.Outcome{end}}
-		if _, err := s.Exchange(ctx, r); err != nil {
-			t.Fatal(err)
-		}
+	for ends := w.outcomes; len(ends) > 0; ends = ends[1:] {
+		w.outcomes = ends[:1]
+		w.turn(t, 0)
 		if len(wake) > 0 {
 			return
 		}

@@ -38,7 +38,7 @@ func TestSeek(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	w := &cycle{s: s, now: now}
+	w := &cycle{s: s, worker: "w", now: now}
 	start := jobs.Start{Tenant: "acme", JobID: "stock", Trigger: jobs.TriggerManual, TriggeredBy: "ole", Params: make([]json.RawMessage, 2)}
 	if _, err := s.StartRuns(ctx, now, start); err != nil {
 		t.Fatal(err)
@@ -97,6 +97,7 @@ func TestSeek(t *testing.T) {
 // cycle is the life of a worker.
 type cycle struct {
 	s        *postgres.Store
+	worker   jobs.WorkerID
 	now      time.Time
 	beat     int64
 	outcomes []jobs.Outcome
@@ -107,7 +108,7 @@ func (w *cycle) turn(t *testing.T, want int) {
 	t.Helper()
 	w.beat++
 	r, err := w.s.Exchange(context.Background(), jobs.ExchangeRequest{
-		Worker: "w", Beat: w.beat, Now: w.now, Want: want, Outcomes: w.outcomes, Has: func(jobs.DriverKind, string) bool { return true },
+		Worker: w.worker, Beat: w.beat, Now: w.now, Want: want, Outcomes: w.outcomes, Has: func(jobs.DriverKind, string) bool { return true },
 	})
 	if err != nil || len(r.Claimed) != want {
 		t.Fatalf("claimed %d of %d, %v", len(r.Claimed), want, err)
