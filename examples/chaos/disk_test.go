@@ -12,21 +12,28 @@ import (
 	"testing"
 )
 
-// insideVariable is set for a test that runs in a mount namespace of its own: what it mounts goes with its processes, whatever happens.
+// insideVariable is set for a test that runs in a namespace of its own: what it mounts or cuts goes with its processes, whatever happens.
 const insideVariable = "CARILLON_CHAOS_INSIDE"
 
-// inside runs the present test once more in a mount namespace of its own, and tells whether this is that run.
-func inside(t *testing.T, row int) bool {
+// insideMounts is inside for a namespace of mounts, which any user has where the system allows namespaces of users.
+func insideMounts(t *testing.T, row int) bool {
 	t.Helper()
-	if os.Getenv(insideVariable) != "" {
-		return true
-	}
 	args := []string{"--mount"}
 	if os.Geteuid() != 0 {
 		args = append(args, "--user", "--map-root-user")
 	}
-	if out, err := exec.CommandContext(t.Context(), "unshare", append(args, "mount", "-t", "tmpfs", "none", t.TempDir())...).CombinedOutput(); err != nil {
-		leaveOut(t, row, "a disk of memory cannot be mounted here: %v %s", err, strings.TrimSpace(string(out)))
+	return inside(t, row, args, "mount", "-t", "tmpfs", "none", t.TempDir())
+}
+
+// inside runs the present test once more in a namespace of its own, and tells whether this is that run. Where the trial fails in such a namespace
+// the test is left out.
+func inside(t *testing.T, row int, args []string, trial ...string) bool {
+	t.Helper()
+	if os.Getenv(insideVariable) != "" {
+		return true
+	}
+	if out, err := exec.CommandContext(t.Context(), "unshare", append(args[:len(args):len(args)], trial...)...).CombinedOutput(); err != nil {
+		leaveOut(t, row, "%s in a namespace: %v %s", trial[0], err, strings.TrimSpace(string(out)))
 	}
 	self, err := os.Executable()
 	if err != nil {
@@ -54,7 +61,7 @@ func TestChaos_full_disk(t *testing.T) {
 	needWhole(t)
 	t.Parallel()
 	begin(t, rowDisk, 1, checkAll+"; the node goes on by itself when there is room again")
-	if !inside(t, rowDisk) {
+	if !insideMounts(t, rowDisk) {
 		return
 	}
 	disk := t.TempDir()
@@ -100,7 +107,7 @@ func TestChaos_read_only(t *testing.T) {
 	needWhole(t)
 	t.Parallel()
 	begin(t, rowDisk, 1, "the node refuses to start and says why")
-	if !inside(t, rowDisk) {
+	if !insideMounts(t, rowDisk) {
 		return
 	}
 	folder, frozen := t.TempDir(), t.TempDir()

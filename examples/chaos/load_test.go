@@ -29,7 +29,7 @@ func TestChaos_many_due_jobs(t *testing.T) {
 	n := w.start(nodeConfig{Concurrency: 200})
 	for i := range tenants {
 		who := jobs.TenantID(fmt.Sprint("due-", i))
-		w.eventually("all runs have ended", func(ctx context.Context) (bool, error) {
+		w.within(3*patience, time.Second, "all runs have ended", func(ctx context.Context) (bool, error) {
 			page, err := w.store.Runs(ctx, jobs.RunQuery{Tenant: who, Statuses: []jobs.RunStatus{jobs.RunSuccess}, Summary: true, Limit: 1})
 			return page.Total >= total/tenants, err
 		})

@@ -4,6 +4,8 @@ package chaos_test
 
 import (
 	"context"
+	"os"
+	"os/exec"
 	"slices"
 	"testing"
 	"time"
@@ -73,7 +75,7 @@ func cutOff(w *world, far, other *nodeProcess, id jobs.ID, cut, heal func()) {
 	w.t.Helper()
 	w.out.hold(func(a arrival) bool { return a.Attempt == 1 })
 	run := w.run(other, id)
-	w.out.await(w.t, "the first step", 0, func(arrival) bool { return true })
+	w.out.await(w.t, "the first step", 0, func(a arrival) bool { return a.Run == run })
 	begun, err := w.store.Run(w.t.Context(), tenant, run)
 	if err != nil {
 		w.t.Fatal(err)
@@ -98,4 +100,33 @@ func cutOff(w *world, far, other *nodeProcess, id jobs.ID, cut, heal func()) {
 		ids, err := w.live(ctx)
 		return len(ids) == 2 && !slices.Contains(ids, worker), err
 	})
+}
+
+// TestChaos_network_of_the_kernel cuts a node off below the sockets, in a namespace of its own: packets to its way to the database go nowhere.
+func TestChaos_network_of_the_kernel(t *testing.T) {
+	needWhole(t)
+	t.Parallel()
+	begin(t, rowNamespace, 1, checkAll+"; the node stopped its step by itself, another took over, it came back under a new id")
+	if os.Geteuid() != 0 {
+		leaveOut(t, rowNamespace, "only root has a namespace of the network and a server of PostgreSQL in it")
+	}
+	if !inside(t, rowNamespace, []string{"--net"}, "ip", "link", "set", "lo", "up") {
+		return
+	}
+	ip := func(args ...string) {
+		t.Helper()
+		if out, err := exec.CommandContext(t.Context(), "ip", args...).CombinedOutput(); err != nil {
+			t.Fatalf("ip %v: %v %s", args, err, out)
+		}
+	}
+	ip("link", "set", "lo", "up")
+	w := newWorld(t, onPostgres.make(t))
+	p := newProxyAt(t, socketOf(t, w.db), "127.0.0.2:0")
+	id := w.newJob("")
+	other := w.start(nodeConfig{})
+	far := w.start(nodeConfig{Database: p.dsn(databaseOf(t, w.db)), Concurrency: 1000})
+	cutOff(w, far, other, id,
+		func() { ip("route", "add", "blackhole", "127.0.0.2/32", "table", "local") },
+		func() { ip("route", "del", "blackhole", "127.0.0.2/32", "table", "local") })
+	w.over(far, other)
 }

@@ -5,6 +5,7 @@ package chaos_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"os"
 	"os/exec"
@@ -181,7 +182,7 @@ func (n *nodeProcess) kill() {
 	if pid == 0 {
 		pid = n.cmd.Process.Pid
 	}
-	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && err != syscall.ESRCH { //nolint:errorlint // a bare number
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
 		n.t.Error(err)
 	}
 	for range n.answers { //nolint:revive // what it had to say is of no interest any more

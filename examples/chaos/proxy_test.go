@@ -22,6 +22,7 @@ type proxy struct {
 	thawed  chan struct{} // not nil: nothing goes through until it is closed
 	refuse  bool
 	delay   time.Duration
+	skip    int // so many commits go through before one of those that are armed
 	armed   int // so many answers of commits are still to be lost
 	lost    int
 	refused int
@@ -30,7 +31,13 @@ type proxy struct {
 // newProxy gives a proxy before a server.
 func newProxy(t *testing.T, socket string) *proxy {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	return newProxyAt(t, socket, "127.0.0.1:0")
+}
+
+// newProxyAt is newProxy at an address.
+func newProxyAt(t *testing.T, socket, address string) *proxy {
+	t.Helper()
+	l, err := net.Listen("tcp", address)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +93,11 @@ func (p *proxy) accept() {
 func (p *proxy) commits(text []byte, lose chan<- struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.armed > 0 && bytes.Contains(text, []byte("COMMIT\x00")) {
+	switch {
+	case p.armed == 0 || !bytes.Contains(text, []byte("COMMIT\x00")):
+	case p.skip > 0:
+		p.skip--
+	default:
 		p.armed--
 		lose <- struct{}{}
 	}

@@ -65,11 +65,13 @@ func (r *receiver) serve(w http.ResponseWriter, q *http.Request) {
 	}
 }
 
-// hold keeps attempts without an answer.
-func (r *receiver) hold(which func(arrival) bool) {
+// hold keeps attempts that arrive from now on without an answer, until letGo or the function that it gives.
+func (r *receiver) hold(which func(arrival) bool) (release func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.held, r.release = which, make(chan struct{})
+	held := make(chan struct{})
+	r.held, r.release = which, held
+	return func() { close(held) }
 }
 
 // letGo answers what is held.

@@ -77,7 +77,13 @@ func (w *world) newJob(interval string) jobs.ID {
 // eventually looks again and again; errors of a database that is away are no answer.
 func (w *world) eventually(what string, look func(ctx context.Context) (bool, error)) {
 	w.t.Helper()
-	tick := time.NewTicker(50 * time.Millisecond)
+	w.within(patience, 50*time.Millisecond, what, look)
+}
+
+// within is eventually for what takes longer, and for looks that cost more.
+func (w *world) within(patience, pause time.Duration, what string, look func(ctx context.Context) (bool, error)) {
+	w.t.Helper()
+	tick := time.NewTicker(pause)
 	defer tick.Stop()
 	limit := time.After(patience)
 	for {
