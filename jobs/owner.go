@@ -9,8 +9,8 @@ import (
 // OwnerStore hands jobs over.
 type OwnerStore interface {
 	// HandOver is SaveJob of a job whose OwnerID has changed and that is not Enabled. With it the share of the new owner goes, the former owner
-	// gets one of LevelFull if keep is true, and the job is HandedOver until a SaveJob enables it. A draft, and a share beyond MaxShares, are a
-	// *ConflictError.
+	// gets one of LevelFull if keep is true, and the job is HandedOver until a SaveJob enables it. A draft, a share beyond MaxShares, and a removed
+	// owner as with InsertJob are a *ConflictError.
 	HandOver(ctx context.Context, now time.Time, j *Job, base int64, keep bool) error
 }
 

@@ -32,7 +32,8 @@ func (j *Job) ShareOf(p PrincipalID) (Share, bool) {
 type ShareStore interface {
 	// PutShare gives a principal a level on a job in the place of the level was, LevelNone for no share; if another one is stored it is
 	// ErrPrecondition and nothing changes. CreatedAt of a share that is replaced stays; one with the level that it has already changes
-	// nothing. The owner of the job, a draft, and more than MaxShares are a *ConflictError. Unknown job: ErrNotFound.
+	// nothing. The owner of the job, a draft, more than MaxShares, and a removed principal as with InsertJob are a *ConflictError. Unknown job:
+	// ErrNotFound.
 	PutShare(ctx context.Context, now time.Time, tenant TenantID, id ID, p PrincipalID, level, was Level) error
 	// DeleteShare takes a share away whose level is was; if another one is stored it is ErrPrecondition and nothing changes. Unknown job, or no
 	// such share: ErrNotFound.

@@ -55,7 +55,8 @@ type JobStore interface {
 	// InsertJob stores a new job at revision 1, with its Shares and Tags unless it is a draft. A tag that the tenant does not have is
 	// ErrNotFound. A slug that the tenant has already is a *ConflictError with Data["slug"]. More than MaxJobsPerTenant jobs, more than
 	// MaxShares shares or MaxTags tags, and a job with Broken, are a *ConflictError. A draft whose original is unknown or a draft itself is
-	// ErrNotFound; a second draft of one user and job is a *ConflictError with Data["draftId"].
+	// ErrNotFound; a second draft of one user and job is a *ConflictError with Data["draftId"]. An owner that DeleteUser or DeleteTeam has removed
+	// within the last hour, and that was not made again, is a *ConflictError.
 	InsertJob(ctx context.Context, now time.Time, j *Job) error
 	// SaveJob replaces the stored job if its revision is still base, and stores it under j.Revision, which is base or base+1; a new
 	// revision is kept for its runs, and as long as KeptRevisions says. Else ErrPrecondition. A job with Broken is a *ConflictError: what

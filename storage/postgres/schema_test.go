@@ -29,7 +29,7 @@ var sums = map[string]string{
 	"0004_files.sql":        "52124f671ca4b8f03018cddee8d6ee8bdf91727f378ab78996a6de966facb91f",
 	"0006_sharing.sql":      "bee514c0f2a2c2e5ebd32b58b2da0ca90e6406575a203e3e576b79df8eaafacd",
 	"0007_lists.sql":        "878c0b175bc9bde282debbc21073d2f95a0ffd40ab01639dba5b6f239a4dd2d8",
-	"0008_teams.sql":        "2422c8f0e7887e542d338c6a5af8ec17b6f4e72c58796dd2f8cbe01539458af7",
+	"0008_teams.sql":        "4bea1086d3315bc5c842c1ff0da11c4daa9e9ce3746e0c0ca5fec84fce46717e",
 }
 
 // TestMigrations holds that this store and that of SQLite have the same migrations, by number and name.

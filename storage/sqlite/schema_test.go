@@ -27,7 +27,7 @@ var sums = map[string]string{
 	"0001_first_schema.sql": "dcbc0bf1d39d51fa2fffa2d917107cffa496d6b97b8d5f71f529ce11687da908",
 	"0002_run_totals.sql":   "9c2d043843acc4e660a82ec8c6f32f5fb0d9712f676649f99d16e5d9a63acc5d",
 	"0006_sharing.sql":      "8e62f14c47a5120a151a9648243c9badfc4228494e8a71872562a74a74be695b",
-	"0008_teams.sql":        "bf75fa731f134cec390505d4c308d777bb9ff6f21fc9355f2f847a798c2bbfca",
+	"0008_teams.sql":        "ef271919a8ae9585183a4a32ea9c3375aada877afebb802f85302f2217cb09a3",
 	"0004_files.sql":        "f0602ac0911f89cc6578b96728c78929fed5c625acd2aaa7c9eb73c5faec478b",
 	"0003_audit.sql":        "c8e89b9d51e0c5b5a41d939f5e876c9cc480397f02c52e8976542403733ce541",
 	"0007_lists.sql":        "08616941a199bf1ed153423b88266534b28720cb1f62712c679f7ef03b4249c9",

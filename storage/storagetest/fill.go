@@ -35,6 +35,8 @@ func furnish(ctx context.Context, s jobs.Store) filled {
 	done(s.InsertSession(ctx, session(1, u.ID, 0), 3))
 	done(s.InsertToken(ctx, token(2, u.ID, 0)))
 	givenTeam(ctx, s, "sales", as(u.ID, jobs.RoleAdmin))
+	givenTeam(ctx, s, "gone")
+	done(s.DeleteTeam(ctx, t0, tenant, jobs.TeamID("gone"), 0))
 	done(s.AddTenantKey(ctx, jobs.TenantKey{ID: "key-1", Tenant: tenant, Wrapped: []byte("wrapped")}, 0))
 	done(s.SetLimits(ctx, tenant, jobs.DefaultLimits(), false))
 	tag := givenTag(ctx, s, "nightly")

@@ -17,6 +17,7 @@ func ownerRules() []rule {
 		{"a hand-over with another revision changes nothing", handOverPrecondition},
 		{"a draft, an unknown job and a full list of shares are not handed over", handOverRefused},
 		{"runs that were started before a hand-over keep their owner", handOverRuns},
+		{"nothing is given to a user or a team that was just removed, until there is one of the name again", removedOwner},
 	}
 }
 
@@ -86,4 +87,29 @@ func handOverRuns(ctx context.Context, s jobs.Store) error {
 	r := givenRun(ctx, s, j, t0)
 	done(s.HandOver(ctx, at(2), toClerk(j), 1, false))
 	return same("owner of the run", must(s.Run(ctx, tenant, r.ID)).OwnerID, owner)
+}
+
+func removedOwner(ctx context.Context, s jobs.Store) error {
+	givenUser(ctx, s, "kim") // stays, for a tenant keeps one superuser
+	givenUser(ctx, s, clerk)
+	team := givenTeam(ctx, s, "sales")
+	j := givenJob(ctx, s, "stock")
+	done(s.DeleteUser(ctx, at(1), tenant, clerk, 0))
+	done(s.DeleteTeam(ctx, at(1), tenant, team.ID, 0))
+	elsewhere := s.InsertJob(ctx, at(2), newJob("elsewhere", ownedBy(clerk), of(foreign)))
+	errs := []error{
+		elsewhere,
+		conflict("a job of a removed user", s.InsertJob(ctx, at(2), newJob("a", ownedBy(clerk))), "", ""),
+		conflict("a job of a removed team", s.InsertJob(ctx, at(2), newJob("b", ownedBy(team.ID))), "", ""),
+		conflict("a draft of a removed user", s.InsertJob(ctx, at(2), newJob("", draftOf(j), ownedBy(clerk))), "", ""),
+		conflict("a hand-over to a removed user", s.HandOver(ctx, at(2), toClerk(j), 1, false), "", ""),
+		conflict("a share of a removed team", put(ctx, s, at(2), j, team.ID, jobs.LevelRead, jobs.LevelNone), "", ""),
+		same("the owner", readJob(ctx, s, j).OwnerID, owner),
+	}
+	givenUser(ctx, s, clerk)
+	givenTeam(ctx, s, "sales")
+	givenJob(ctx, s, "a", ownedBy(clerk))
+	givenJob(ctx, s, "b", ownedBy(team.ID))
+	done(s.HandOver(ctx, at(2), toClerk(j), 1, false))
+	return errors.Join(errs...)
 }

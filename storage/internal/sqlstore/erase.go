@@ -53,6 +53,7 @@ var sqlEraseRows = []string{
 	`DELETE FROM sessions WHERE hash IN (SELECT hash FROM sessions WHERE tenant = ?1 LIMIT ?2)`,
 	`DELETE FROM tokens WHERE hash IN (SELECT hash FROM tokens WHERE tenant = ?1 LIMIT ?2)`,
 	`DELETE FROM users WHERE id IN (SELECT id FROM users WHERE tenant = ?1 LIMIT ?2) AND tenant = ?1`,
+	`DELETE FROM removed_principals WHERE id IN (SELECT id FROM removed_principals WHERE tenant = ?1 LIMIT ?2) AND tenant = ?1`,
 	`DELETE FROM tenant_keys WHERE id IN (SELECT id FROM tenant_keys WHERE tenant = ?1 LIMIT ?2)`,
 	`DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE tenant = ?1 LIMIT ?2)`,
 }

@@ -159,6 +159,9 @@ func (c *Core) InsertJob(ctx context.Context, now time.Time, j *jobs.Job) error 
 
 func (c *Core) insert(t *Tx, now time.Time, s saving) error {
 	j := s.job
+	if err := t.stillThere(j.Tenant, j.OwnerID); err != nil {
+		return err
+	}
 	if j.IsDraft() {
 		if err := t.checkDraft(j); err != nil {
 			return err

@@ -53,6 +53,9 @@ func (c *Core) HandOver(ctx context.Context, now time.Time, j *jobs.Job, base in
 		if old.EditingID != "" {
 			return jobs.Conflict("a draft is its maker's alone")
 		}
+		if err := t.stillThere(j.Tenant, j.OwnerID); err != nil {
+			return err
+		}
 		if err := c.save(t, now, s); err != nil {
 			return err
 		}

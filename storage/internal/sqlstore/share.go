@@ -128,6 +128,9 @@ func (c *Core) PutShare(
 		case row.Level != jobs.LevelNone:
 			_, err = t.exec(sqlUpdateShare, level, max(toMillis(now), row.UpdatedAt), id, p)
 		default:
+			if err := t.stillThere(tenant, p); err != nil {
+				return err
+			}
 			var n int
 			if _, err := t.get(&n, sqlCountShares, id); err != nil {
 				return err

@@ -67,6 +67,9 @@ func (c *Core) InsertTeam(ctx context.Context, x jobs.Team) error {
 		if err != nil {
 			return err
 		}
+		if err := t.returned(x.Tenant, x.ID); err != nil {
+			return err
+		}
 		return t.addMembers(x.Tenant, x.ID, x.Members)
 	})
 }
@@ -236,8 +239,10 @@ func (c *Core) DeleteTeam(ctx context.Context, now time.Time, tenant jobs.Tenant
 		if err := t.unshareAll(now, tenant, id); err != nil {
 			return err
 		}
-		_, err := t.exec(sqlDeleteTeam, tenant, id)
-		return err
+		if _, err := t.exec(sqlDeleteTeam, tenant, id); err != nil {
+			return err
+		}
+		return t.noteRemoved(now, tenant, id)
 	})
 }
 

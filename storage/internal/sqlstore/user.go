@@ -83,7 +83,10 @@ func (c *Core) InsertUser(ctx context.Context, u jobs.User) error {
 		if c.db.Unique(err) {
 			return jobs.Conflict("the user %s exists already", u.ID)
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return t.returned(u.Tenant, u.ID)
 	})
 }
 
@@ -252,8 +255,10 @@ func (c *Core) DeleteUser(ctx context.Context, now time.Time, tenant jobs.Tenant
 		if err := t.unshareAll(now, tenant, id); err != nil {
 			return err
 		}
-		_, err = t.exec(sqlDeleteUser, tenant, id)
-		return err
+		if _, err := t.exec(sqlDeleteUser, tenant, id); err != nil {
+			return err
+		}
+		return t.noteRemoved(now, tenant, id)
 	})
 }
 

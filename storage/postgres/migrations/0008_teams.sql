@@ -32,5 +32,13 @@ CREATE INDEX team_members_user ON carillon.team_members (tenant, user_id, team_i
 -- Who owns what: asked before a user or a team is removed.
 CREATE INDEX jobs_owner ON carillon.jobs (tenant, owner_id, id);
 
+-- Users and teams that were removed a moment ago: a job that somebody is just making is not given to them.
+CREATE TABLE carillon.removed_principals (
+	tenant     TEXT COLLATE "C" NOT NULL,
+	id         TEXT COLLATE "C" NOT NULL,
+	removed_at BIGINT           NOT NULL,
+	PRIMARY KEY (tenant, id)
+);
+
 -- When the removal of the tenant began; 0: it is not being removed.
 ALTER TABLE carillon.tenants ADD COLUMN closed_at BIGINT NOT NULL DEFAULT 0;

@@ -32,6 +32,14 @@ CREATE INDEX team_members_user ON team_members (tenant, user_id, team_id, role);
 -- Who owns what: asked before a user or a team is removed.
 CREATE INDEX jobs_owner ON jobs (tenant, owner_id, id);
 
+-- Users and teams that were removed a moment ago: a job that somebody is just making is not given to them.
+CREATE TABLE removed_principals (
+	tenant     TEXT    NOT NULL,
+	id         TEXT    NOT NULL,
+	removed_at INTEGER NOT NULL,
+	PRIMARY KEY (tenant, id)
+) STRICT, WITHOUT ROWID;
+
 -- When the removal of the tenant began; 0: it is not being removed.
 ALTER TABLE tenants ADD COLUMN closed_at INTEGER NOT NULL DEFAULT 0;
 
