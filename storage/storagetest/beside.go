@@ -209,16 +209,19 @@ func besideQueue(ctx context.Context, s, other jobs.Store) error {
 	j := givenJob(ctx, s, "stock", allowing(2))
 	stores := []jobs.Store{s, other}
 	hands := []*hand{givenWorker(ctx, s, "node-a"), givenWorker(ctx, other, "node-b")}
-	var executed atomic.Int64
+	var starting, started, executed atomic.Int64
+	starting.Store(starters)
 	errs := together(starters+len(hands), func(i int) error {
 		if i < starters {
+			defer starting.Add(-1) // also when it gives up: the workers do not wait for runs that never come
 			for range each {
 				givenRun(ctx, stores[i%2], j, at(1))
+				started.Add(1)
 			}
 			return nil
 		}
 		h, store := hands[i-starters], stores[i-starters]
-		for executed.Load() < starters*each {
+		for starting.Load() > 0 || executed.Load() < started.Load() {
 			if err := ctx.Err(); err != nil {
 				return fmt.Errorf("after %d of %d runs: %w", executed.Load(), starters*each, err)
 			}
