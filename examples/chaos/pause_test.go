@@ -78,7 +78,7 @@ func TestChaos_pause(t *testing.T) {
 }
 
 // freeze stops a node while it has no lock of the database. One that is stopped with a lock keeps all others waiting: on SQLite until it goes
-// on or dies, on a server until idle_in_transaction_session_timeout.
+// on or dies, on a server until idle_in_transaction_session_timeout ends its session.
 func (w *world) freeze(n *nodeProcess) {
 	w.t.Helper()
 	if w.db.server() {
