@@ -13,7 +13,7 @@ const schema = "carillon"
 // tables and functions are the names that get the schema in front; no search_path is set, because that would be state of a session.
 var (
 	tables = nameSet(`audit changes cluster driver_sets files fires idempotency job_favorites job_handovers job_revisions job_shares job_tags
-		job_workers jobs last_runs revision_files run_history run_logs run_totals runs sessions tags team_members teams tenant_keys tenants tokens users`)
+		job_workers jobs last_runs removed_principals revision_files run_history run_logs run_totals runs sessions tags team_members teams tenant_keys tenants tokens users`)
 	functions = nameSet("json_valid json_extract json_each")
 	// beforeTable are the words that a table follows.
 	beforeTable = nameSet("from join into update")
