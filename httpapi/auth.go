@@ -14,6 +14,29 @@ type Authenticator interface {
 	Authenticate(r *http.Request) (Identity, error)
 }
 
+// Rechecker is an Authenticator that tells the looks at a stream that goes on from requests: where requests keep a session alive, an open
+// stream should not.
+type Rechecker interface {
+	// Recheck is Authenticate of a request that was authenticated before, every 30 s.
+	Recheck(r *http.Request) (Identity, error)
+}
+
+// recheck looks again at the identity of a request that goes on. Another user than before is nobody.
+func (a *API) recheck(r *request) (jobs.Principal, error) {
+	look := a.options.Authenticator.Authenticate
+	if re, ok := a.options.Authenticator.(Rechecker); ok {
+		look = re.Recheck
+	}
+	who, err := look(r.Request)
+	if err != nil {
+		return jobs.Principal{}, authError(err)
+	}
+	if was := r.identity.Principal; who.Principal.User != was.User || who.Principal.Tenant != was.Tenant {
+		return jobs.Principal{}, jobs.ErrUnauthenticated
+	}
+	return who.Principal, nil
+}
+
 // Identity is who a request comes from.
 type Identity struct {
 	Principal jobs.Principal
@@ -38,8 +61,17 @@ func (f AuthenticatorFunc) Authenticate(r *http.Request) (Identity, error) { ret
 // accountsAuthenticator is the built-in identity as an Authenticator.
 type accountsAuthenticator struct{ accounts *identity.Accounts }
 
+// Authenticate is Authenticator.
 func (a accountsAuthenticator) Authenticate(r *http.Request) (Identity, error) {
-	who, err := a.accounts.Authenticate(r)
+	return identityOf(a.accounts.Authenticate(r))
+}
+
+// Recheck is Rechecker.
+func (a accountsAuthenticator) Recheck(r *http.Request) (Identity, error) {
+	return identityOf(a.accounts.Recheck(r))
+}
+
+func identityOf(who identity.Who, err error) (Identity, error) {
 	if err != nil {
 		return Identity{}, err
 	}

@@ -126,14 +126,11 @@ func (a *API) sendFeed(r *request, s *stream, l *jobs.Listener) error {
 				return err
 			}
 		case <-check.C:
-			who, err := a.options.Authenticator.Authenticate(r.Request)
+			who, err := a.recheck(r)
 			if err != nil {
-				return authError(err)
+				return err
 			}
-			if was := r.identity.Principal; who.Principal.User != was.User || who.Principal.Tenant != was.Tenant {
-				return jobs.ErrUnauthenticated
-			}
-			l.As(who.Principal)
+			l.As(who)
 		case <-r.Context().Done():
 			return nil // nobody listens any more
 		case <-a.closing:

@@ -185,14 +185,11 @@ func (a *API) streamRun(w http.ResponseWriter, r *request, ref jobs.JobRef, id j
 
 // stillAllowed looks at the identity of a listener again.
 func (r *request) stillAllowed(a *API, ref jobs.JobRef) error {
-	who, err := a.options.Authenticator.Authenticate(r.Request)
+	who, err := a.recheck(r)
 	if err != nil {
-		return authError(err)
+		return err
 	}
-	if was := r.identity.Principal; who.Principal.User != was.User || who.Principal.Tenant != was.Tenant {
-		return jobs.ErrUnauthenticated
-	}
-	r.client = a.service.As(who.Principal)
+	r.client = a.service.As(who)
 	return r.client.Can(r.Context(), ref, jobs.PermissionRead)
 }
 

@@ -31,11 +31,22 @@ type Who struct {
 // Authenticate tells who a request comes from. A token in the header Authorization decides, also if a cookie is there (contract 1.3).
 // What is absent, unknown, expired, or of a disabled user is jobs.ErrUnauthenticated; any other error means that the store could not
 // tell. Nothing is remembered between requests, so what was revoked is refused at once.
-func (a *Accounts) Authenticate(r *http.Request) (Who, error) {
+func (a *Accounts) Authenticate(r *http.Request) (Who, error) { return a.authenticate(r, a.touch) }
+
+// Recheck is Authenticate for a request that goes on, such as a live stream. It is no use of the session or the token: a page that is left open
+// does not keep its session from ending (R49).
+func (a *Accounts) Recheck(r *http.Request) (Who, error) {
+	return a.authenticate(r, func(context.Context, string, time.Time, time.Time, func() error) {})
+}
+
+// noting is touch, or nothing.
+type noting func(ctx context.Context, kind string, at, last time.Time, write func() error)
+
+func (a *Accounts) authenticate(r *http.Request, note noting) (Who, error) {
 	if token, sent := bearer(r); sent {
-		return a.byToken(r.Context(), token)
+		return a.byToken(r.Context(), token, note)
 	}
-	return a.bySession(r.Context(), sessionID(r))
+	return a.bySession(r.Context(), sessionID(r), note)
 }
 
 // bearer gives the token of the request and whether one was sent. Other schemes belong to others, a proxy in front for one. Two headers leave
@@ -55,7 +66,7 @@ func bearer(r *http.Request) (token string, sent bool) {
 	return "", false
 }
 
-func (a *Accounts) byToken(ctx context.Context, text string) (Who, error) {
+func (a *Accounts) byToken(ctx context.Context, text string, note noting) (Who, error) {
 	hash := hashOf(text)
 	if a.options.SuperToken != "" && subtle.ConstantTimeCompare(hash, a.superHash[:]) == 1 {
 		return a.super(), nil
@@ -74,14 +85,14 @@ func (a *Accounts) byToken(ctx context.Context, text string) (Who, error) {
 	if !u.Enabled {
 		return Who{}, jobs.ErrUnauthenticated
 	}
-	a.touch(ctx, "token", at, t.LastUsedAt, func() error { return a.store.TouchToken(ctx, hash, at) })
+	note(ctx, "token", at, t.LastUsedAt, func() error { return a.store.TouchToken(ctx, hash, at) })
 	who := a.who(u)
 	who.TokenID = t.ID
 	who.Principal.ReadOnly, who.Principal.Token = t.ReadOnly, t.ID
 	return who, nil
 }
 
-func (a *Accounts) bySession(ctx context.Context, id string) (Who, error) {
+func (a *Accounts) bySession(ctx context.Context, id string, note noting) (Who, error) {
 	if id == "" {
 		return Who{}, jobs.ErrUnauthenticated
 	}
@@ -96,7 +107,7 @@ func (a *Accounts) bySession(ctx context.Context, id string) (Who, error) {
 	if !u.Enabled {
 		return Who{}, jobs.ErrUnauthenticated
 	}
-	a.touch(ctx, "session", at, s.SeenAt, func() error { return a.store.TouchSession(ctx, hash, at) })
+	note(ctx, "session", at, s.SeenAt, func() error { return a.store.TouchSession(ctx, hash, at) })
 	who := a.who(u)
 	who.Cookie, who.session = true, hash
 	return who, nil

@@ -93,6 +93,23 @@ func TestAccounts_session_ends(t *testing.T) {
 			wantOut(t, a, with(t, a, id, ""), "at 8 h")
 		})
 	})
+	t.Run("after 8 h with a stream open, which is no use", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			a, _ := withMara(t)
+			r := with(t, a, signIn(t, a), "")
+			for range 8*60 - 1 {
+				time.Sleep(time.Minute)
+				if who, err := a.Recheck(r); err != nil || who.Principal.User != mara {
+					t.Fatalf("Recheck: %v, %v", who.Principal.User, err)
+				}
+			}
+			time.Sleep(time.Minute)
+			if _, err := a.Recheck(r); !errors.Is(err, jobs.ErrUnauthenticated) {
+				t.Errorf("Recheck at 8 h: %v, want ErrUnauthenticated", err)
+			}
+		})
+	})
 	t.Run("after 7 days of use", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
