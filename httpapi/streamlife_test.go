@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -389,4 +390,43 @@ func (l *listener) over() {
 	if events := l.rest(); len(events) > 0 && events[len(events)-1].name == "end" {
 		l.t.Error("the run has not ended, but the stream says so")
 	}
+}
+
+// counting is an authenticator that tells requests from the looks at streams.
+type counting struct {
+	httpapi.Authenticator
+	requests, looks atomic.Int64
+}
+
+func (c *counting) Authenticate(r *http.Request) (httpapi.Identity, error) {
+	c.requests.Add(1)
+	return c.Authenticator.Authenticate(r)
+}
+
+func (c *counting) Recheck(r *http.Request) (httpapi.Identity, error) {
+	c.looks.Add(1)
+	return c.Authenticator.Authenticate(r)
+}
+
+// TestStream_Recheck: an open stream is not taken for requests, which would keep a session alive (R49).
+func TestStream_Recheck(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var who *counting
+		_, c, job, run := heldRun(t, func(o *httpapi.Options) {
+			who = &counting{Authenticator: o.Authenticator}
+			o.Authenticator = who
+		})
+		l := c.listen(job, run)
+		l.until("log", "waiting")
+		requests := who.requests.Load()
+		go func() { _, _ = io.Copy(io.Discard, l.body) }() // a listener that does not read is dropped; it ends with the server
+		time.Sleep(5*time.Minute + time.Second)
+		synctest.Wait()
+		if n := who.requests.Load(); n != requests {
+			t.Errorf("%d requests were authenticated while the stream was open", n-requests)
+		}
+		if n := who.looks.Load(); n != 10 {
+			t.Errorf("it was looked at %d times in 5 minutes, want 10", n)
+		}
+	})
 }
