@@ -17,12 +17,15 @@ test: ## everything that CI runs: tests with -race, then the checks; says how lo
 	./.ci/parts
 
 .PHONY: needs
-needs: ## install what the tests need beyond Go: a C compiler for -race, curl for the tour, PostgreSQL with a pooler
+needs: ## install what the tests need beyond Go: a C compiler for -race, curl for the tour, PostgreSQL with a pooler, what the chaos suite breaks
 	@command -v $${CC:-cc} >/dev/null 2>&1 || command -v gcc >/dev/null 2>&1 || \
 	  { echo "installing a C compiler (for -race)"; apt-get update -q && apt-get install -q -y gcc libc6-dev; }
 	@command -v curl >/dev/null 2>&1 || { echo "installing curl (for the tour)"; apt-get update -q && apt-get install -q -y curl; }
 	@command -v pgbouncer >/dev/null 2>&1 && { command -v initdb || ls /usr/lib/postgresql/*/bin/initdb; } >/dev/null 2>&1 || \
 	  { echo "installing PostgreSQL and a pooler"; apt-get update -q && apt-get install -q -y postgresql pgbouncer; }
+	@command -v strace >/dev/null 2>&1 && command -v ip >/dev/null 2>&1 || \
+	  { echo "installing what the chaos suite breaks system calls and networks with"; apt-get update -q && apt-get install -q -y strace iproute2; } || \
+	  echo "without it two rows of the chaos suite are skipped, and the report says so"
 
 .PHONY: race
 race: ## the tests alone, with the race detector
