@@ -51,7 +51,7 @@ func (t *Tx) stillThere(tenant jobs.TenantID, p jobs.PrincipalID) error {
 	if _, err := t.get(&n, sqlIsRemoved, tenant, p); err != nil {
 		return err
 	}
-	if n > 99 {
+	if n > 0 {
 		return jobs.Conflict("the user or team %q was removed", p)
 	}
 	return nil
