@@ -3,6 +3,7 @@ package scheduler
 import (
 	"context"
 	"math/rand/v2"
+	"runtime/debug"
 	"time"
 
 	"github.com/carillon-go/carillon/jobs"
@@ -48,6 +49,11 @@ func (s *Scheduler) prune(ctx context.Context) {
 
 // sweep removes contents of files that nothing needs. What fails is found again by the next round.
 func (s *Scheduler) sweep(ctx context.Context, sweep *jobs.Sweep) {
+	defer func() {
+		if v := recover(); v != nil { // of the host's place of files
+			s.log.Error("the place of files panicked", "panic", v, "stack", string(debug.Stack()))
+		}
+	}()
 	if _, err := sweep.Step(ctx, s.clock.now(), pruneLimit); err != nil && ctx.Err() == nil {
 		s.log.Warn("contents of files that nothing needs cannot be removed, trying again later", "err", err)
 	}

@@ -187,22 +187,33 @@ func plain(v slog.Value) any {
 	case slog.KindAny:
 		switch x := v.Any().(type) {
 		case error:
-			return x.Error()
+			return said(x.Error)
 		case fmt.Stringer:
-			return x.String()
+			return said(x.String)
 		case json.RawMessage:
 			return x
 		default:
-			if text, err := json.Marshal(x); err == nil {
-				return json.RawMessage(text)
+			text, err := json.Marshal(x)
+			if err != nil { // it is not printed in another way: a value that contains itself has no end
+				return fmt.Sprintf("%T: %v", x, err)
 			}
-			return fmt.Sprint(x)
+			return json.RawMessage(text)
 		}
 	}
 	if f, ok := v.Any().(float64); ok && (f != f || f > 1e308 || f < -1e308) {
 		return fmt.Sprint(f) // JSON has no such number
 	}
 	return v.Any()
+}
+
+// said is what a value says of itself. Nil pointers that are errors come up in logs; they are no reason to fail a step.
+func said(say func() string) (text string) {
+	defer func() {
+		if v := recover(); v != nil {
+			text = fmt.Sprintf("(panic: %v)", v)
+		}
+	}()
+	return say()
 }
 
 func levelOf(l slog.Level) jobs.LogLevel {

@@ -78,11 +78,7 @@ func (r *run) attempt(i int) result {
 	}
 	ctx, cancel := context.WithTimeoutCause(r.ctx, limit, jobs.ErrTimeout)
 	defer cancel()
-	task, err := r.task(ctx, i, driver, set)
-	if err != nil {
-		return r.judge(ctx, failed(err), limitText)
-	}
-	attached, err := r.renderings(ctx, i, task)
+	task, attached, err := r.prepare(ctx, i, driver, set)
 	if err != nil {
 		return r.judge(ctx, failed(err), limitText)
 	}
@@ -94,6 +90,20 @@ func (r *run) attempt(i int) result {
 	case <-ctx.Done():
 	}
 	return r.judge(ctx, c.await(r.s), limitText)
+}
+
+// prepare makes what the driver of a step gets. It asks drivers where their secrets go, and a panic of one is an error of the step.
+func (r *run) prepare(ctx context.Context, i int, driver jobs.Driver, set settings) (task *jobs.Task, attached []rendering, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = r.panicked(r.steps[i].ActionID, v).err
+		}
+	}()
+	if task, err = r.task(ctx, i, driver, set); err != nil {
+		return nil, nil, err
+	}
+	attached, err = r.renderings(ctx, i, task)
+	return task, attached, err
 }
 
 // driver is the code of a step; false if this worker does not have it.
@@ -164,7 +174,7 @@ func (c *call) run(ctx context.Context, r *run, driver jobs.Driver, task *jobs.T
 	res, returned := result{}, false
 	defer func() {
 		if !returned {
-			res = r.panicked(task, recover())
+			res = r.panicked(task.ActionID, recover())
 		}
 		if !c.over.CompareAndSwap(false, true) {
 			r.s.unleak()
@@ -213,7 +223,7 @@ func (s *Scheduler) unleak() {
 }
 
 // panicked makes the error of a driver that did not return in order; its stack goes to the log of the run.
-func (r *run) panicked(task *jobs.Task, value any) result {
+func (r *run) panicked(action jobs.ActionID, value any) result {
 	err := errors.New("the driver ended its goroutine")
 	if value != nil {
 		err = fmt.Errorf("the driver panicked: %v", value)
@@ -225,22 +235,23 @@ func (r *run) panicked(task *jobs.Task, value any) result {
 	if marshalErr != nil { // strings always marshal
 		stack = nil
 	}
-	r.note(jobs.LogError, err.Error(), task.ActionID, stack)
+	r.note(jobs.LogError, err.Error(), action, stack)
 	return failed(err)
 }
 
-// redactedError shows the text of a driver's error without secrets, and keeps what it says of another try.
-type redactedError struct {
-	text  string
-	cause error
-}
-
-func (e *redactedError) Error() string { return e.text }
-func (e *redactedError) Unwrap() error { return e.cause }
-
+// redacted is an error of a driver as the engine goes on with it: its text without secrets, and what it says of another try. The error itself is
+// not kept: it is code of the driver, which may panic whenever it is asked.
 func (r *run) redacted(err error) error {
-	text := cutBytes(clean(r.redactor.Load().String(err.Error())), jobs.MaxErrorText)
-	return &redactedError{text, err}
+	plain := errors.New(cutBytes(clean(r.redactor.Load().String(err.Error())), jobs.MaxErrorText))
+	switch advice := jobs.AdviceOf(err); {
+	case advice.Permanent:
+		return jobs.Permanent(plain)
+	case advice.Unclear:
+		return jobs.Unclear(plain)
+	case advice.After > 0:
+		return jobs.RetryAfter(advice.After, plain)
+	}
+	return plain
 }
 
 // encode turns what a driver returned into what is stored.
