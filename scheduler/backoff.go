@@ -15,12 +15,15 @@ const (
 	maxBackoff   = 10 * time.Second
 )
 
+// upTo is a random time from 0 to below d, so that not everybody tries at the same moment. Simulations replace it.
+var upTo = rand.N[time.Duration]
+
 // next is the pause before the next try.
 func (b *backoff) next() time.Duration {
 	d := firstBackoff << min(b.tries, 10)
 	b.tries++
 	d = min(d, maxBackoff)
-	return d/2 + rand.N(d)
+	return d/2 + upTo(d)
 }
 
 func (b *backoff) reset() { b.tries = 0 }

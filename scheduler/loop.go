@@ -131,7 +131,10 @@ func (w *worker) sleep() time.Duration {
 
 // compose makes the next exchange of all that has happened.
 func (w *worker) compose() {
-	if w.holding > 1 {
+	switch {
+	case w.s.rest != nil:
+		w.s.rest(w.out)
+	case w.holding > 1:
 		w.out.settle()
 	}
 	outcomes, runs := w.out.collect()

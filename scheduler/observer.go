@@ -86,11 +86,15 @@ func (s *Scheduler) judgeBeats(
 			now.still += gap
 		}
 		seen[b.ID] = now
+		patience := limits.Timeout
+		if s.broken == "R5" {
+			patience = limits.Heartbeat
+		}
 		reason := ""
 		switch {
 		case b.Dead:
 			reason = "worker lost: its process has ended"
-		case now.still >= limits.Timeout:
+		case now.still >= patience:
 			reason = fmt.Sprintf("worker lost: no heartbeat for %d s", int(limits.Timeout.Seconds()))
 		default:
 			continue

@@ -2,7 +2,6 @@ package scheduler
 
 import (
 	"context"
-	"math/rand/v2"
 	"runtime/debug"
 	"time"
 
@@ -21,7 +20,7 @@ const (
 func (s *Scheduler) prune(ctx context.Context) {
 	var again backoff
 	sweep := jobs.Sweep{Store: s.store, Blobs: s.options.Blobs}
-	wait := pruneEvery/2 + rand.N(pruneEvery)
+	wait := pruneEvery/2 + upTo(pruneEvery)
 	for pause(ctx, wait) {
 		n, err := s.store.Prune(ctx, s.clock.now(), s.options.Retention, pruneLimit)
 		if err == nil && s.options.Blobs != nil {
@@ -40,7 +39,7 @@ func (s *Scheduler) prune(ctx context.Context) {
 		case n >= pruneLimit:
 			wait = prunePause
 		default:
-			wait = pruneEvery/2 + rand.N(pruneEvery)
+			wait = pruneEvery/2 + upTo(pruneEvery)
 		}
 		s.health.storeWorks("pruner")
 		again.reset()

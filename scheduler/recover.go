@@ -12,6 +12,15 @@ import (
 // tell where the worker stands.
 func (w *worker) unanswered(err error) {
 	w.verify = true
+	switch {
+	case w.sent == nil:
+	case w.s.broken == "R3": // what has no answer is taken for done
+		w.applied(w.sent, nil, func(*run) bool { return false })
+		return
+	case w.s.broken == "R4": // what has no answer is taken for not done
+		w.sent, w.verify, w.wanted = nil, false, true
+		return
+	}
 	if errors.Is(err, jobs.ErrFenced) && w.retry.tries == 0 {
 		w.retry.tries++ // the store has answered; no need to wait before asking
 		return
@@ -115,6 +124,9 @@ func (w *worker) hush() {
 	w.s.health.set(func() { w.s.health.silent = true })
 	w.s.log.Error("worker stops its work: no answer of the store", "worker_id", w.id, "runs", len(w.runs))
 	for _, r := range w.runs {
+		if w.s.broken == "R6" {
+			break
+		}
 		r.stop(errSilent)
 	}
 }

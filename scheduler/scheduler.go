@@ -94,6 +94,11 @@ type Scheduler struct {
 	newLimits chan struct{}
 	// executors are the goroutines of runs; each ends at most stopTime after its context.
 	executors sync.WaitGroup
+
+	// What follows is set by the simulation alone: rest lets everything else come to rest before an exchange is composed, so that the
+	// same seed composes the same; broken names a rule that the engine is to break, so that the simulation can prove that it would notice.
+	rest   func(*outbox)
+	broken string
 }
 
 // New checks the options and starts nothing. An option out of range is an error that names it.

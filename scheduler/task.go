@@ -20,11 +20,15 @@ func (r *run) task(ctx context.Context, i int, driver jobs.Driver, set settings)
 		return nil, jobs.Permanent(r.redacted(err))
 	}
 	attempt := step.Attempt
+	key := jobs.EffectKey(r.info.ID, step.ID())
+	if r.s.broken == "R18" {
+		key += fmt.Sprint(attempt)
+	}
 	return &jobs.Task{
 		Tenant: r.info.Tenant, JobID: r.info.JobID, JobName: r.def.Name, RunID: r.info.ID, ActionID: step.ActionID,
 		OwnerID: r.info.OwnerID, Trigger: r.info.Trigger, FireAt: r.info.FireAt,
 		Data: data, Params: params(r.info.Params),
-		Key: jobs.EffectKey(r.info.ID, step.ID()), Attempt: attempt, Resumed: attempt-1-step.Failures > 0,
+		Key: key, Attempt: attempt, Resumed: attempt-1-step.Failures > 0,
 		RunStatus: r.status(i), StartedAt: r.info.StartedAt, Location: r.def.Schedule.Location(),
 		Log:      r.logger(step.ActionID),
 		Progress: func(percent float64, message string) { r.report(i, attempt, percent, message) },
