@@ -7,7 +7,7 @@ import (
 )
 
 // Simulate makes an engine that has not been run part of a simulation: rest returns when everything else has come to rest, and broken
-// names a rule of reliability that the engine is to break, as R6; empty for none.
+// names a rule of reliability that the engine is to break, as R5; empty for none.
 func (s *Scheduler) Simulate(rest func(), broken string) {
 	s.broken = broken
 	s.rest = func(o *outbox) {

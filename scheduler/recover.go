@@ -12,13 +12,8 @@ import (
 // tell where the worker stands.
 func (w *worker) unanswered(err error) {
 	w.verify = true
-	switch {
-	case w.sent == nil:
-	case w.s.broken == "R3": // what has no answer is taken for done
+	if w.s.broken == "R3" && w.sent != nil { // what has no answer is taken for done
 		w.applied(w.sent, nil, func(*run) bool { return false })
-		return
-	case w.s.broken == "R4": // what has no answer is taken for not done
-		w.sent, w.verify, w.wanted = nil, false, true
 		return
 	}
 	if errors.Is(err, jobs.ErrFenced) && w.retry.tries == 0 {
@@ -124,9 +119,6 @@ func (w *worker) hush() {
 	w.s.health.set(func() { w.s.health.silent = true })
 	w.s.log.Error("worker stops its work: no answer of the store", "worker_id", w.id, "runs", len(w.runs))
 	for _, r := range w.runs {
-		if w.s.broken == "R6" {
-			break
-		}
 		r.stop(errSilent)
 	}
 }
